@@ -2,9 +2,9 @@
 
 These rules make the content independent of the order in which threads are added:
 
-- created, link and state are taken from the observation seen last. Of two observations seen in the
-  same second, the one whose state is further from live wins, then the one created later, then the
-  one with the greater link.
+- created, link and state are taken from the latest observation. If two observations are from the
+  same second, the one whose state is further from live is used; then the one with the later
+  `created`; then the one with the greater link.
 - url, tags and crosspost_of are each taken from the last observation that had a value. An absent
   value means unknown, so it never erases a known value. Of two values from the same second, the
   greater value is kept.
@@ -12,7 +12,8 @@ These rules make the content independent of the order in which threads are added
   current title is the one with the latest last time, then the latest first time, then the greater
   text.
 - A reading is identified by thread, time and exactness. Two readings with the same identity are
-  merged: each count is taken from the one that shows it, or the greater if both do.
+  merged. For each count, a known value replaces an unknown value, and the greater of two known
+  values is kept.
 - The passages of a kind ("post", "comment", ...) are taken from the last observation that had
   passages of that kind. Of two such lists from the same second, the longer one is kept.
 """
@@ -33,12 +34,12 @@ from shiomi.digest.thread import Passage, Thread, ThreadState
 
 __all__ = ["Added", "SeenThread", "add_threads"]
 
-_BATCH = 1_000  # threads whose records are in memory
+_BATCH = 1_000  # number of threads whose records are in memory at once
 _STATES = tuple(ThreadState)  # from live to removed
 _RANKS = {str(state): rank for rank, state in enumerate(_STATES)}
 _FACTS = "seen, state, created, link, url_seen, url, tags_seen, tags, crosspost_seen, crosspost_of"
 _CREATED, _LINKED_BY = 3, (0, 6, 10)  # indices in `facts`: created; title, url, crosspost_of
-_COLUMNS = {  # of the rows that are inserted
+_COLUMNS = {  # the columns of the rows that are inserted
     "thread": ("n", "community", "id", "title", *_FACTS.split(", ")),
     "title": ("n", "thread", "title", "first", "last", "folded"),
     "reading": ("thread", "time", "exact", "points", "comments"),
@@ -65,7 +66,7 @@ _UPSERT_PLACE = """
     ON CONFLICT (thread, time) DO UPDATE SET place = excluded.place
     WHERE excluded.place < front_page.place"""
 
-Stamped = tuple[int | None, str | None]  # when an optional fact was seen, and the fact
+Stamped = tuple[int | None, str | None]  # the time when an optional fact was seen, and the fact
 Said = tuple[str, str, int | None]  # text, link, points
 Dated = tuple[int, int, int, str]  # seen, rank of the state, created, link
 Statements = dict[str, list[Sequence[object]]]
@@ -77,7 +78,7 @@ class Added:
 
     new: int = 0
     changed: int = 0  # known threads with a new title, url, state, tag or passage
-    unchanged: int = 0  # known threads; readings may have been added
+    unchanged: int = 0  # known threads without such a change; readings may have been added
     readings: int = 0  # new readings, and known readings with a new count
 
     def __add__(self, other: Added) -> Added:
@@ -94,8 +95,9 @@ class SeenThread(NamedTuple):
 
     thread: Thread
     seen: int
-    dated: int  # replaces `seen` for created, link and state; 0 if `created` is a guess
-    titles: tuple[tuple[int, int, str], ...] = ()  # more titles: (first seen, last seen, title)
+    dated: int  # used instead of `seen` for created, link and state; 0 if `created` is a guess
+    # other titles of the thread: (first seen, last seen, title)
+    titles: tuple[tuple[int, int, str], ...] = ()
 
 
 def add_threads(database: Database, threads: Iterable[SeenThread]) -> Added:
@@ -125,18 +127,18 @@ class _Record:
     community: str
     id: str
     n: int = 0  # 0: not in the archive yet
-    title: str = ""  # the current one
-    dated: Dated | None = None  # None: the archive has only its uid
+    title: str = ""  # the current title
+    dated: Dated | None = None  # None: the archive has only the uid of the thread
     url: Stamped = (None, None)
     tags: Stamped = (None, None)
     crosspost: Stamped = (None, None)
     titles: dict[str, tuple[int, int]] = field(default_factory=dict)  # text: (last, first) seen
     passages: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)  # kind: seen, texts
-    # The state in the archive, so that only differences are written:
+    # The values that the archive has. Only differences from them are written.
     stored: tuple[object, ...] = ()
     stored_titles: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # last, first, n
     stored_passages: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)
-    # Only new ones:
+    # Only new readings and new places:
     readings: dict[tuple[int, bool], tuple[int | None, int | None]] = field(default_factory=dict)
     places: dict[int, int] = field(default_factory=dict)  # time: place
 
@@ -171,7 +173,7 @@ class _Record:
     def _merge_titles(self, given: Iterable[tuple[int, int, str]]) -> bool:
         number, before = len(self.titles), self.title
         for first, last, text in given:
-            if title := storable(text):  # a deleted thread has none
+            if title := storable(text):  # a deleted thread has no title
                 known = self.titles.get(title, (last, first))
                 self.titles[title] = max(last, known[0]), min(first, known[1])
         if self.titles:
@@ -269,12 +271,12 @@ def _write(database: Database, records: Sequence[_Record]) -> int:
     return number
 
 
-# a text post may in fact be a link
+# a new text may show that a text post is only a link, so the post is linked again
 _RELINK_POST = "UPDATE thread SET linked = 0 WHERE n = ? AND url IS NULL"
 
 
 def _update(record: _Record, known: Statements) -> None:
-    """Add the statements that change the rows of a thread in the archive."""
+    """Add to `known` the statements that change the rows of a thread in the archive."""
     facts = record.facts
     if facts != record.stored:
         relink = any(facts[place] != record.stored[place] for place in _LINKED_BY)
@@ -300,7 +302,7 @@ def _update(record: _Record, known: Statements) -> None:
 
 
 def _insert_texts(record: _Record, new: Statements) -> None:
-    """Add the new titles and passages of a thread, without their keys."""
+    """Add to `new` the new titles and passages of a thread, without their keys."""
     for title, (last, first) in record.titles.items():
         if title not in record.stored_titles:
             new["title"].append((record.n, title, first, last, kept_folding(title)))
@@ -317,7 +319,7 @@ def _tags_as_json(thread: Thread) -> str | None:
 
 
 def _later(known: Stamped, given: str | None, seen: int) -> Stamped:
-    """Return which of two observations of an optional fact is kept."""
+    """Return the observation of an optional fact that is kept: the known one or the given one."""
     if given is None:
         return known
     now = (seen, storable(given))

@@ -24,11 +24,11 @@ from shiomi.extras import needs_extra
 
 __all__ = ["Archive"]
 
-_BATCH = 500  # threads loaded at once
+_BATCH = 500  # number of threads that are loaded at once
 
 
 class Archive:
-    """All threads, counts and digests. Use an object in one thread of one process.
+    """All threads, counts and digests. An object may be used in only one thread of one process.
 
     Other processes may read and write the same archive. A finished transaction survives `kill -9`
     and a power cut. Every method raises ArchiveError if the archive is damaged, locked for long,
@@ -36,7 +36,7 @@ class Archive:
     """
 
     database: Database
-    """For the stores of this package (DigestStore, LinkStore); no SQL stands elsewhere."""
+    """The database. Only this package uses it (DigestStore, LinkStore); no other code has SQL."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -45,14 +45,14 @@ class Archive:
     def open(
         cls, location: Location | str, *, create: bool = True, read_only: bool = False
     ) -> Self:
-        """Open the archive at `location`, create it if there is none, and migrate it.
+        """Open the archive at `location`, and migrate it. If there is no archive, create it.
 
         The location is the path of an SQLite file, or a postgresql:// address. ":memory:" is an
         archive that exists only while the program runs. With `read_only` the archive is never
-        written and never migrated, and it may be read from several threads in turn. Raises
+        written and never migrated, and several threads may read it one after the other. Raises
         ArchiveError if the file is not an archive, is damaged, is newer than this program, or
         cannot be written. With `create=False` it is also raised if there is no archive. With
-        `read_only`, an archive that must be migrated first raises ArchiveBusyError.
+        `read_only`, ArchiveBusyError is raised if the archive must be migrated first.
         """
         if isinstance(location, str):
             location = parse_location(location)
@@ -65,7 +65,7 @@ class Archive:
         return cls(PostgresDatabase.open(location, create=create, read_only=read_only))
 
     def close(self) -> None:
-        """Close the archive. Closing twice does no harm."""
+        """Close the archive. Closing it twice does no harm."""
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -81,7 +81,7 @@ class Archive:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make all writes inside succeed together or not at all. May be nested."""
+        """Make all writes of the block succeed together or not at all. Blocks may be nested."""
         database = self.database
         nested = database.in_transaction
         if nested:
@@ -117,15 +117,17 @@ class Archive:
             )
 
     def thread(self, uid: str, *, as_of: int | None = None) -> Thread | None:
-        """Return the thread with readings up to `as_of`, but its current title and state."""
+        """Return the thread with its readings up to `as_of`, but with its current title and
+        state."""
         return self.get_many([uid], as_of=as_of).get(uid)
 
     def threads(
         self, since: int, until: int, *, as_of: int | None = None, community: str | None = None
     ) -> Iterator[Thread]:
-        """Threads created in [since, until), by (created, uid), with readings up to `as_of`.
+        """Yield the threads created in [since, until), with readings up to `as_of`.
 
-        The set of threads is fixed at the first step, so others may write to the archive meanwhile.
+        They are ordered by (created, uid). The set of threads is fixed at the first step, so other
+        processes may write to the archive at the same time.
         """
         query = "SELECT n FROM thread WHERE created >= ? AND created < ?"
         values: list[object] = [since, until]
@@ -139,7 +141,8 @@ class Archive:
             yield from batch
 
     def get_many(self, uids: Iterable[str], *, as_of: int | None = None) -> dict[str, Thread]:
-        """Return by uid, in the given order, the threads that the archive has."""
+        """Return the threads with these uids that the archive has, by uid and in the given
+        order."""
         wanted = list(dict.fromkeys(map(storable, uids)))
         found: dict[str, Thread] = {}
         for start in range(0, len(wanted), _BATCH):
@@ -152,7 +155,7 @@ class Archive:
         return found
 
     def titles(self, uid: str) -> list[tuple[int, str]]:
-        """Return every title the thread was seen with and when it was first seen, oldest first."""
+        """Return every title of the thread and the time when it was first seen, oldest first."""
         rows = self.database.execute(
             "SELECT first, title.title FROM title JOIN thread ON thread = thread.n"
             " WHERE community = ? AND id = ? ORDER BY first, last, title.title",
@@ -171,11 +174,12 @@ class Archive:
         community: str | None = None,
         min_points: int | None = None,
     ) -> list[Hit]:
-        """Find threads by their words, in any title they had or any passage, best first.
+        """Return the threads that have the words of the query, best first.
 
-        All words must occur. Words in double quotes must be adjacent. There is no other syntax.
-        `since` and `until` bound the time of creation, in unix seconds. The first `offset` hits are
-        skipped. If more than 1,000 threads have the words, only about the newest 1,000 are ranked.
+        All words must occur in titles or passages of the thread; earlier titles count too. Words in
+        double quotes must be adjacent. There is no other syntax. `since` and `until` bound the time
+        of creation, in unix seconds. The first `offset` hits are skipped. If more than 1,000
+        threads have the words, only about the newest 1,000 are ranked.
         """
         filters = SearchFilters(since, until, community, min_points)
         return search_threads(self.database, query, filters, limit=limit, offset=offset)
@@ -188,11 +192,11 @@ class Archive:
         return None if row is None else str(row[0])
 
     def set_cursor(self, source: str, cursor: str, *, collected: int | None = None) -> None:
-        """Save the collection cursor, in the transaction of the `add` it belongs to.
+        """Save the collection cursor. Call it in the same transaction as the `add` of its threads.
 
         `collected` is the time when the source delivered the threads of this transaction (unix
-        seconds). None keeps the stored time; it is for a failed source and for cursors without a
-        source.
+        seconds). With None, the stored time does not change. Pass None after a failure, and for a
+        cursor that belongs to no source.
         """
         with self.transaction():
             self.database.execute(
@@ -203,22 +207,25 @@ class Archive:
             )
 
     def size(self) -> int:
-        """Return the bytes of the archive on disk."""
+        """Return the size of the archive on disk, in bytes."""
         return self.database.size()
 
     def limit(self, seconds: float) -> None:
-        """Stop all later queries that run longer than this, with ArchiveBusyError."""
+        """Stop every later query that runs longer than `seconds`, and raise ArchiveBusyError."""
         self.database.limit(seconds)
 
     def change_token(self) -> tuple[object, ...]:
         """Return a value whose last item changes with every commit of another connection.
 
-        The items before it change only if the archive was replaced by another one.
+        The other items change only if another archive replaced this archive.
         """
         return self.database.change_token()
 
     def communities(self) -> list[str]:
-        """Return the communities that have threads, in order; one index look-up for each."""
+        """Return the communities that have threads, in order.
+
+        This takes one index look-up per community.
+        """
         found: list[str] = []
         execute = self.database.execute
         (name,) = execute("SELECT min(community) FROM thread").fetchone()
@@ -238,7 +245,10 @@ class Archive:
         return self.database.time(here)
 
     def newest(self) -> int | None:
-        """Return when a source last delivered threads, else when the newest thread was created."""
+        """Return the time when a source last delivered threads.
+
+        If no source did, return the time when the newest thread was created.
+        """
         (collected,) = self.database.execute("SELECT max(collected) FROM source").fetchone()
         if collected is None:
             (collected,) = self.database.execute(

@@ -20,8 +20,9 @@ __all__ = ["back_up", "check_copy", "restore"]
 def back_up(archive: Archive, path: Path) -> int:
     """Write a compact, consistent copy of the archive to `path`, and return its size in bytes.
 
-    Other processes may write meanwhile. The copy appears at `path` only when it is complete and
-    checked. Raises ArchiveError if it cannot be written, or if the archive is not an SQLite file.
+    Other processes may write to the archive at the same time. The copy appears at `path` only when
+    it is complete and checked. Raises ArchiveError if the copy cannot be written, or if the archive
+    is not an SQLite file.
     """
     database = archive.database
     if not isinstance(database, SqliteDatabase):
@@ -46,7 +47,7 @@ def back_up(archive: Archive, path: Path) -> int:
 
 
 def check_copy(path: Path) -> None:
-    """Raise ArchiveError unless `path` is a whole archive that this program can read."""
+    """Raise ArchiveError unless `path` is a complete archive that this program can read."""
     connection = None
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
@@ -75,8 +76,8 @@ def check_copy(path: Path) -> None:
 def restore(copy: Path, path: Path, *, replace: bool = False) -> None:
     """Replace the archive at `path` with a checked copy.
 
-    An existing archive is replaced only with `replace`, and must not be in use. It stays until the
-    new one is complete. Raises ArchiveError.
+    An existing archive is replaced only if `replace` is true, and it must not be in use. It stays
+    in place until the new archive is complete. Raises ArchiveError.
     """
     check_copy(copy)
     if path.exists() and not replace:

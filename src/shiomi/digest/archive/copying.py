@@ -1,8 +1,10 @@
-"""Copy an archive to another location, on the same engine or the other one, and compare both.
+"""Copy an archive to another location, and compare both.
+
+The two archives may use different engines: SQLite or PostgreSQL.
 
 Rows are copied table by table in key order, each batch in one transaction. So the target always
-holds the first rows of each table, and an interrupted copy resumes after them. Until the contents
-are equal, the target has a lease "copy" that names the source.
+holds the first rows of each table, and an interrupted copy resumes after them. The target has a
+lease "copy" that names the source. The lease is released when the contents are equal.
 """
 
 from __future__ import annotations
@@ -39,9 +41,10 @@ TABLES = {
     "notice": ("key",),
     "correction": ("a", "b"),
 }
-"""The tables that are copied, each with its key; a table stands after those it refers to.
+"""The tables that are copied, each with its key. A table comes after the tables it refers to.
 
-Leases are not copied: they say who uses an archive. Search indexes are made from the texts.
+Leases are not copied, because a lease belongs to the process that uses an archive. Search indexes
+are not copied, because they are made from the texts.
 """
 
 _BATCH = 5_000  # rows of a transaction
@@ -60,7 +63,7 @@ class CopyReport:
     threads: int
     rows: int
     resumed: bool  # an earlier, interrupted copy was continued
-    sha256: str  # of the content of both
+    sha256: str  # hash of the content of both archives
 
 
 def copy_archive(
@@ -69,7 +72,7 @@ def copy_archive(
     """Copy everything in `source` to `target`, and compare the contents.
 
     An interrupted copy of the same source is continued. If the target has other rows, they are
-    deleted with `replace`; without it, ArchiveError is raised. ArchiveError is also raised if
+    deleted if `replace` is true; otherwise ArchiveError is raised. ArchiveError is also raised if
     `source` changed since the copy began.
     """
     name = source.database.name
@@ -102,8 +105,8 @@ def copy_archive(
 def hash_content(database: Database, progress: Callable[[int], None] = lambda _: None) -> str:
     """Return the SHA-256 (hexadecimal) of all rows of `TABLES` in the order of their keys.
 
-    Each row is hashed as a JSON array, its columns in alphabetical order. Equal contents have
-    equal hashes, whatever the engine.
+    Each row is hashed as a JSON array with its columns in alphabetical order. Equal contents have
+    equal hashes, with both engines.
     """
     digest = hashlib.sha256()
     done = 0
@@ -146,7 +149,7 @@ def _prepare(target: Archive, name: str, *, replace: bool) -> bool:
 
 @contextmanager
 def _snapshot(database: Database) -> Iterator[None]:
-    """Make all reads inside see the state of one moment."""
+    """Make all reads of the block see the same state of the database."""
     database.begin_reading()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Corrections by people: two threads are one story (join), or two (split)."""
+"""Corrections by people: two threads are one story (join), or are two stories (split)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class CorrectionStore:
         self._database = archive.database
 
     def put(self, correction: Correction) -> None:
-        """Store a correction; an earlier one about the same two threads is replaced."""
+        """Store a correction. It replaces an earlier correction about the same two threads."""
         with self._archive.transaction():
             self._database.execute(
                 "INSERT INTO correction (a, b, kind, time) VALUES (?, ?, ?, ?)"

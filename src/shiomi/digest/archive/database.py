@@ -1,9 +1,9 @@
 """The interface that the archive requires of a database engine. `sqlite.py` and `postgres.py`
 provide it.
 
-Each statement is written once, in SQL that both engines understand: `?` for a value, `ON CONFLICT`
-with its target, `IS NOT NULL`, no scalar `max`. Each difference between the engines is a method or
-an attribute here. Only modules of this package use a Database.
+Each statement is written once, in SQL that both engines understand. It uses `?` for a value, `ON
+CONFLICT` with its target and `IS NOT NULL`, but not the scalar function `max`. If the engines
+differ, this class has a method or an attribute for it. Only modules of this package use a Database.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ __all__ = ["Database"]
 
 
 class Database(Protocol):
-    """One connection to one archive, in autocommit mode. Used by one thread.
+    """One connection to one archive, in autocommit mode. Only one thread uses it.
 
-    Every method raises ArchiveError with a remedy, and so do the methods of a cursor.
+    If something fails, every method raises ArchiveError with a remedy. The methods of a cursor do
+    the same.
     """
 
     @property
@@ -29,7 +30,8 @@ class Database(Protocol):
 
     @property
     def listed(self) -> str:
-        """SQL for a list of integer keys: `n IN {listed}` with the value `keys(...)`."""
+        """SQL for a list of integer keys. Write `n IN {listed}`, and pass `keys(...)` as the
+        value."""
 
     @property
     def wanted(self) -> str:
@@ -40,7 +42,7 @@ class Database(Protocol):
         """SQL for a table called `wanted`, whose column `value` is a JSON array of texts."""
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> Any:
-        """Run one statement with its values; the result is a DB-API cursor."""
+        """Run one statement with its values, and return a DB-API cursor."""
 
     def executemany(self, statement: str, values: Iterable[Sequence[object]]) -> Any:
         """Run one statement once for each sequence of values."""
@@ -53,7 +55,7 @@ class Database(Protocol):
         """Open a transaction for writing; other writers wait until it ends."""
 
     def begin_reading(self) -> None:
-        """Open a transaction whose statements all read the state of one moment."""
+        """Open a transaction whose statements all see the same state of the database."""
 
     def new_keys(self, table: str, number: int) -> list[int]:
         """Reserve keys `n` for `number` new rows."""
@@ -69,15 +71,15 @@ class Database(Protocol):
     ) -> list[Candidate]:
         """Return up to `most` threads whose texts probably contain all the folded words.
 
-        If there are more, roughly the newest are returned. The caller checks the words.
+        If there are more, about the newest `most` are returned. The caller must check the words.
         """
 
     def limit(self, seconds: float) -> None:
-        """Stop each later statement that runs longer than this, with ArchiveBusyError."""
+        """Stop each later statement that runs longer than `seconds`, and raise ArchiveBusyError."""
 
     def change_token(self) -> tuple[object, ...]:
-        """Return a value that changes with every commit of another connection and is cheap to
-        read."""
+        """Return a value that changes with every commit of another connection. Reading it is
+        fast."""
 
     def time(self, here: float) -> int:
         """Return unix seconds by the clock that all users share; `here` is this machine's time."""
@@ -86,7 +88,7 @@ class Database(Protocol):
         """Return the size on disk in bytes."""
 
     def close(self) -> None:
-        """Close the connection. Closing twice does no harm."""
+        """Close the connection. Closing it twice does no harm."""
 
     def keys(self, values: Iterable[int]) -> object:
         """Convert integer keys to the single value that `listed` and `wanted` take."""

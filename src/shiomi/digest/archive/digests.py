@@ -69,7 +69,7 @@ class DigestStore:
             return None
 
     def keep_part(self, plan: Plan, kind: str, key: str, part: object) -> None:
-        """Store a finished part, so that it is not written again after the run is killed."""
+        """Store a finished part. If the run is killed, the next run uses the stored part."""
         with self._archive.transaction():
             self._archive.database.execute(
                 "INSERT INTO digest_part (last, language, kind, key, document)"
@@ -136,7 +136,7 @@ class DigestStore:
         return [(last, bytes(document)) for last, document in rows]
 
     def telling(self, uids: Iterable[str]) -> list[str]:
-        """Return the last days of the digests that have any of the threads, newest first."""
+        """Return the last day of each digest that contains one of these threads, newest first."""
         found: set[str] = set()
         for uid in uids:
             rows = self._archive.database.execute(

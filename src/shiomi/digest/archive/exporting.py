@@ -1,4 +1,4 @@
-"""`export_threads`: the archive's threads as JSON Lines, to move them elsewhere and import them."""
+"""`export_threads` writes the archive's threads as JSON Lines. Another archive can import them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def export_threads(
     """Write the threads created in [since, until) to `path`; return their number.
 
     Each line is one JSON object; the file is compressed if its name ends in .gz. The same threads
-    give the same bytes. The file appears only when it is complete. Threads without a title, ranks
-    on the front page, links and digests are not exported; a backup has them all. Raises
-    ArchiveError if the file cannot be written.
+    always give the same bytes. The file appears only when it is complete. Not exported are threads
+    without a title, ranks on the front page, links and digests. A backup contains all of them.
+    Raises ArchiveError if the file cannot be written.
     """
     path = Path(path)
     count = 0

@@ -17,8 +17,8 @@ class Freshness:
 
     source: str
     community: str
-    feed: str  # "new", "top"; "" if the community has one feed
-    success: int | None  # unix seconds; None: never read
+    feed: str  # for example "new" or "top"; "" if the community has only one feed
+    success: int | None  # time of the last success, unix seconds; None: never read
     failures: int  # readings that failed since the last success
     error: str | None  # error of the last reading
     stale: bool  # the last reading is too old
@@ -29,7 +29,8 @@ def read_freshness(
 ) -> tuple[Freshness, ...]:
     """Return the freshness of every feed of `communities` (community to source), ordered by name.
 
-    `stale_after` is in seconds. Empty if nothing was ever collected into this archive.
+    A feed is stale if it was never read, or if its last success is more than `stale_after` seconds
+    ago. The result is empty if nothing was ever collected into this archive.
     """
     states: dict[str, list[FeedState]] = {}
     for state in OutcomeStore(archive).states():

@@ -13,7 +13,7 @@ from shiomi.digest.week import Week
 
 __all__ = ["week_gaps"]
 
-_TOLERATED = 3600  # seconds of a day that may be missing
+_TOLERATED = 3600  # a day counts as read if at most this many seconds are missing
 
 
 def week_gaps(
@@ -21,8 +21,9 @@ def week_gaps(
 ) -> tuple[Gap, ...]:
     """Return the communities that were not read on every day of `week`, ordered by name.
 
-    The state at `as_of` counts, and only days after the first finished collection. Returns nothing
-    if nothing was collected before the week ended, because imports do not show completeness.
+    Only readings up to `as_of` and only days after the first finished collection count. The result
+    is empty if nothing was collected before the week ended, because imports do not show whether a
+    day is complete.
     """
     store = OutcomeStore(archive)
     began = store.began()

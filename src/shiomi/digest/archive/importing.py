@@ -1,4 +1,4 @@
-"""`import_file`: import threads from JSON Lines, plain or gzip.
+"""`import_file` imports threads from JSON Lines, plain or compressed with gzip.
 
 The fields of a line determine its shape (shapes.py). Lines are read one by one and written in
 batches. Each batch is one transaction that also stores the position in the file, so an interrupted
@@ -28,10 +28,10 @@ __all__ = ["ImportReport", "Progress", "import_file"]
 Progress = Callable[[int, int | None, str], None]
 """Called with (rows done, rows in all or None, what is being done)."""
 
-_BATCH = 5000  # rows in a transaction
-_BATCH_BYTES = 32 * 2**20  # bytes of rows in a transaction, which are all in memory
-_PROBED = 1000  # rows that are checked for a known shape
-_NAMED = 20  # bad rows with a message
+_BATCH = 5000  # number of rows in a transaction
+_BATCH_BYTES = 32 * 2**20  # size in bytes of the rows of a transaction, which are all in memory
+_PROBED = 1000  # number of rows that are checked for a known shape
+_NAMED = 20  # number of bad rows for which a message is kept
 _PATTERN = re.compile(r"matching regex '.*'(?= - at)", re.DOTALL)  # of `Id` and `Name` in shapes.py
 
 
@@ -41,12 +41,12 @@ class ImportReport:
 
     path: str
     shape: str
-    rows: int = 0  # good ones
+    rows: int = 0  # number of good rows
     added: Added = field(default_factory=Added)
     bad: int = 0
     problems: tuple[str, ...] = ()  # messages about the first bad rows
     done: bool = False  # the whole file was read
-    already: bool = False  # it had been imported before; nothing was done now
+    already: bool = False  # the file was imported earlier; nothing was done now
 
     def text(self) -> str:
         """Return the report as lines of text."""
@@ -70,12 +70,12 @@ def import_file(
     read_at: int | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Read a file into the archive; reading it again changes nothing.
+    """Read a file into the archive. Reading the same file again changes nothing.
 
     `format` is the name of a shape; by default the columns determine it. `read_at` (unix seconds)
-    is the latest time at which the counts were read. It is used for shapes that state no such time,
-    and defaults to the file's date. A bad row does not stop the import. Raises ImportFileError if
-    the file cannot be read or its shape is unknown.
+    is the latest time at which the counts were read. It is used for rows without such a time. The
+    default is the file's date. A bad row does not stop the import. Raises ImportFileError if the
+    file cannot be read or its shape is unknown.
     """
     path = Path(path)
     name = one_line(str(path))  # the name of a file may not be UTF-8
@@ -159,7 +159,7 @@ class _ImportRun:
 
 
 def _batch(rows: Iterator[Row | BadRow]) -> tuple[list[Row | BadRow], bool]:
-    """Return the rows of the next transaction, and whether they are the last."""
+    """Return the rows of the next transaction, and whether they are the last rows."""
     batch: list[Row | BadRow] = []
     size = 0
     for row in rows:

@@ -1,4 +1,4 @@
-"""Leases: at most one process at a time holds a name, also across machines."""
+"""Leases. At most one process at a time holds the lease with a name, even on several machines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LeaseStore:
         seconds: int,
         is_gone: Callable[[str], bool] = lambda _: False,
     ) -> str | None:
-        """Take or renew the lease. Return None on success, else the holder.
+        """Take or renew the lease `name`. Return None on success, else the current holder.
 
         `is_gone` returns whether the process of a holder has certainly ended. A lease that ends
         more than `seconds` from now is ignored, because the clock that wrote it was ahead.
@@ -45,7 +45,7 @@ class LeaseStore:
         return None
 
     def release(self, name: str, holder: str) -> None:
-        """Release the lease, if `holder` has it."""
+        """Release the lease `name` if `holder` has it."""
         with self._archive.transaction():
             self._archive.database.execute(
                 "DELETE FROM lease WHERE name = ? AND holder = ?", (name, holder)

@@ -84,7 +84,7 @@ class LinkStore:
         return [LinkedThread(*row) for row in rows]
 
     def post_texts(self, keys: Iterable[int]) -> dict[int, str]:
-        """Return the text of each post, by key."""
+        """Return the text of each text post among these threads, by key."""
         found: dict[int, str] = {}
         rows = self._database.execute(
             f"SELECT thread, text FROM {self._database.wanted} CROSS JOIN passage"
@@ -100,8 +100,8 @@ class LinkStore:
     ) -> list[tuple[int, int, int, bool]]:
         """Return the linked threads with these pages that were created in [first, last].
 
-        Each is (key of the page, time, key of the thread, whether the thread is about the page and
-        does not only name it), in ascending order.
+        Each item is (key of the page, time, key of the thread, whether the thread is about the
+        page). A thread that only names a page is not about it. The items are in ascending order.
         """
         rows = self._database.execute(
             "SELECT thread_page.url, created, n, own"
@@ -113,7 +113,7 @@ class LinkStore:
         return [(page, created, n, bool(own)) for page, created, n, own in rows]
 
     def forget_others(self, mark: int) -> None:
-        """Make all threads pending that a judge other than `mark` has linked."""
+        """Make all threads pending that were linked by a judge with a mark other than `mark`."""
         known = self._database.execute(
             "SELECT linked FROM thread WHERE linked != 0 LIMIT 1"
         ).fetchone()
@@ -123,7 +123,7 @@ class LinkStore:
     def begin_batch(
         self, threads: Sequence[int], pages: Iterable[tuple[int, int, int]], mark: int = 1
     ) -> None:
-        """Mark threads as linked: delete their links, and replace their pages.
+        """Mark threads as linked, delete their old links, and replace their pages.
 
         `pages` are (key of a page, key of its thread, 1 if the thread is about it, else 0).
         """
@@ -137,7 +137,7 @@ class LinkStore:
         database.execute(f"UPDATE thread SET linked = ? WHERE n IN {database.listed}", (mark, keys))
 
     def add(self, links: Iterable[LinkRow]) -> None:
-        """Store links; an existing link gets the new kind and score."""
+        """Store links. If a link exists already, it gets the new kind and score."""
         self._database.executemany(
             "INSERT INTO link (a, b, kind, score) VALUES (?, ?, ?, ?) ON CONFLICT (a, b)"
             " DO UPDATE SET kind = excluded.kind, score = excluded.score",
@@ -145,7 +145,7 @@ class LinkStore:
         )
 
     def crossposts(self, uids: Iterable[str]) -> list[tuple[int, str]]:
-        """Return (key, uid of the origin) of the linked threads that are crossposts of these
+        """Return (key, uid of the origin) of the linked threads whose origin is one of these
         uids."""
         rows: list[tuple[int, str]] = self._database.execute(
             f"SELECT n, crosspost_of FROM {self._database.wanted_texts} CROSS JOIN thread"
@@ -164,7 +164,8 @@ class LinkStore:
         return None if row is None else int(row[0])
 
     def created_between(self, since: int, until: int, *, as_of: int | None = None) -> list[int]:
-        """Return the keys of the threads created in [since, until), and not after `as_of`."""
+        """Return the keys of the threads created in [since, until), but not of those after
+        `as_of`."""
         limit = min(until, (_FOREVER if as_of is None else as_of) + 1)
         rows = self._database.execute(
             "SELECT n FROM thread WHERE created >= ? AND created < ?", (since, limit)
@@ -180,8 +181,8 @@ class LinkStore:
     def closure(
         self, seeds: Iterable[int], *, as_of: int | None = None
     ) -> tuple[set[int], set[LinkRow]]:
-        """Return all threads that are reachable from the seeds by merging links, and all their
-        links.
+        """Return all threads that can be reached from the seeds by links that merge, and all links
+        of these threads.
 
         Threads created after `as_of` are left out.
         """

@@ -1,4 +1,4 @@
-"""Load threads from the archive: five queries load everything about any number of threads."""
+"""Load threads from the archive. Five queries load everything about any number of threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def find_keys(database: Database, uids: Iterable[str]) -> dict[str, int]:
-    """Return the key `n` of each uid in the archive, also of threads without a title."""
+    """Return the key `n` of each uid that the archive has. Threads without a title are included."""
     pairs = [
         (community, id_)
         for community, found, id_ in (uid.partition(":") for uid in dict.fromkeys(uids))
@@ -77,7 +77,8 @@ def _readings(database: Database, wanted: object, as_of: int | None) -> dict[int
 
 
 def _places(database: Database, wanted: object, as_of: int | None) -> dict[int, Place]:
-    """Return the best place of each thread up to `as_of`; of equal places, the earliest one."""
+    """Return the best place of each thread up to `as_of`. If two places are equal, the earlier one
+    is returned."""
     rows = database.execute(
         "SELECT thread, time, place FROM front_page"
         f" WHERE thread IN {database.listed} AND time <= ?"

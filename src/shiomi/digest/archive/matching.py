@@ -60,7 +60,7 @@ class SearchFilters:
     since: int | None = None  # created at this moment or later, unix seconds
     until: int | None = None  # created before it
     community: str | None = None
-    points: int | None = None  # at least so many in any reading
+    points: int | None = None  # at least this many points in any reading
 
     @property
     def any(self) -> bool:
@@ -75,18 +75,21 @@ class Candidate:
     n: int
     created: int
     uid: str
-    title: str  # the current one
+    title: str  # the current title
     points: int = 0  # the most points ever read, 0 if unknown; search.py sets it
 
 
 def is_short(word: str) -> bool:
-    """Whether a folded word is Latin with one or two characters, so it must match a whole word."""
+    """Return whether a folded word is Latin and has one or two characters.
+
+    Such a word must match a whole word.
+    """
     return len(word) < 3 and word.isascii() and word.isalnum()
 
 
 def occurs(flat: str, word: str) -> float:
-    """Return 1 if the folded word is a whole word of the folded text, 0.8 if part of a word, else
-    0.
+    """Return 1 if the folded word is a whole word of the folded text, 0.8 if it is part of a word,
+    else 0.
 
     A short word (`is_short`) does not count inside a longer word.
     """
@@ -99,7 +102,8 @@ def occurs(flat: str, word: str) -> float:
 
 @lru_cache(1024)
 def _as_whole_word(word: str) -> re.Pattern[str]:
-    """Return a pattern for the word with no Latin letter or digit next to its own."""
+    """Return a pattern for the word. No Latin letter or digit may be next to a Latin letter or
+    digit of the word."""
     before = r"(?<![A-Za-z0-9])" if _ALPHANUMERIC.match(word[0]) else ""
     after = r"(?![A-Za-z0-9])" if _ALPHANUMERIC.match(word[-1]) else ""
     return re.compile(before + re.escape(word) + after)
@@ -108,10 +112,10 @@ def _as_whole_word(word: str) -> re.Pattern[str]:
 def short_words(text: str) -> str:
     """Return the one- and two-character words of a folded text, separated by spaces.
 
-    A Latin word counts only as a whole, with marks as in c#; the most frequent ones are left out.
-    Other scripts have no spaces, so each character and each pair of characters counts as a word.
-    ASCII marks are replaced by private-use characters, which the index treats as letters. The case
-    of a to z does not matter.
+    A Latin word counts only as a whole word, and keeps its marks, as in c#. The most frequent Latin
+    words are left out. Other scripts have no spaces, so each character and each pair of characters
+    counts as a word. ASCII marks are replaced by private-use characters, which the index treats as
+    letters. The case of a to z does not matter.
     """
     flat = text.lower()
     found = [word for word in _SHORT.findall(flat) if word not in _FREQUENT]
@@ -135,7 +139,8 @@ def texts_to_index(
 def conditions(
     filters: SearchFilters, *, points: bool = True, community: str = "thread.community"
 ) -> Condition:
-    """Return SQL conditions on `thread` with their values. `community` is the SQL of its column."""
+    """Return SQL conditions on `thread` with their values. `community` is the SQL for the column
+    with the community."""
     found, values = ["thread.created IS NOT NULL"], list[object]()
     for condition, value in (
         ("thread.created >= ?", filters.since),
@@ -158,7 +163,8 @@ def latest(
 ) -> Iterator[tuple[Candidate, str]]:
     """Yield the `limit` threads created last that pass `condition`, each with its title.
 
-    Of these threads, those without the points of the filter or without `also` are left out.
+    Of these threads, those that have fewer points than the filter requires, or that do not pass
+    `also`, are left out.
     """
     tests = [also]
     if filters.points is not None:
@@ -175,7 +181,8 @@ def latest(
 def of_keys(
     database: Database, keys: Iterable[int], condition: Condition
 ) -> Iterator[tuple[Candidate, str]]:
-    """Yield the threads with these keys that pass the condition, each with "" for its text."""
+    """Yield the threads with these keys that pass the condition, each with "" instead of its
+    text."""
     for fields in database.execute(
         f"SELECT {FIELDS} FROM {database.wanted} CROSS JOIN thread"
         f" WHERE thread.n = wanted.value AND {condition[0]}",
@@ -189,8 +196,8 @@ def rarest(
 ) -> set[int]:
     """Return the threads that have the rarest of the words.
 
-    `find(word, limit)` returns up to `limit` threads with the word, or None if it has no index for
-    the word. At most `most` threads are looked at for a word.
+    `find(word, limit)` returns up to `limit` threads with the word, or None if no index has the
+    word. For each word, at most `most` threads are examined.
     """
     found: set[int] | None = None
     for word in words:
@@ -203,7 +210,7 @@ def rarest(
 def newest(
     found: Mapping[int, Candidate], spread: Mapping[int, Candidate], most: int
 ) -> list[Candidate]:
-    """Return the newest candidates; those with all words in one text come first."""
+    """Return the newest candidates. Candidates with all words in one text (`found`) come first."""
     rest = (spread[n] for n in spread.keys() - found.keys())
     both = (sorted(some, key=lambda one: -one.created) for some in (found.values(), rest))
     return list(chain.from_iterable(both))[:most]

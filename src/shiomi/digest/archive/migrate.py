@@ -1,4 +1,5 @@
-"""Update an archive's tables to this program's schema: numbered .sql files, each applied once."""
+"""Update an archive's tables to this program's schema with numbered .sql files. Each file is
+applied once."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ def shipped_migrations(engine: str = "") -> tuple[Migration, ...]:
 def migrate(
     connection: sqlite3.Connection, name: str, migrations: tuple[Migration, ...] | None = None
 ) -> None:
-    """Apply all missing migrations: to a new archive in one transaction, else each in its own.
+    """Apply all missing migrations.
+
+    A new archive gets all of them in one transaction. Otherwise each migration is one transaction.
 
     A migration may call `kept_folding(text)` and `short_words(text)`, registered by this module.
     `connection` is in autocommit mode; `name` is the archive's name in errors. Raises ArchiveError
@@ -68,7 +71,8 @@ def migrate(
 
 
 def check_migrated(connection: sqlite3.Connection, name: str) -> None:
-    """Raise ArchiveBusyError if a migration is missing, ArchiveError if the file is newer."""
+    """Raise ArchiveBusyError if a migration is missing, and ArchiveError if the archive is newer
+    than this program."""
     missing = missing_migrations(_applied(connection, name), shipped_migrations(), name)
     if missing:
         raise not_migrated(name, missing)

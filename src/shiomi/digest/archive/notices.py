@@ -1,4 +1,5 @@
-"""Record which notifications were sent. Each is marked before it is sent, so none is sent twice."""
+"""Record which notifications were sent. Each is marked before it is sent, so that it is not sent
+twice."""
 
 from __future__ import annotations
 
@@ -9,17 +10,18 @@ __all__ = ["NoticeStore"]
 
 
 class NoticeStore:
-    """The notifications recorded in an archive. Their key consists of subject and address."""
+    """The notifications recorded in an archive. The key of a notification consists of its subject
+    and its address."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
     def claim(self, key: str, now: int, *, attempts: int, pause: int = 0) -> bool:
-        """Mark the message `key` as being sent; True if it may be sent now.
+        """Mark the message `key` as being sent, and return True, if it may be sent now.
 
-        False if it was sent, if its sending was interrupted (it may have arrived), if it has failed
-        `attempts` times, or if its last failure is too recent: less than `pause` seconds ago,
-        doubled for each earlier failure.
+        Return False if it was sent, if its sending was interrupted (it may have arrived), or if it
+        has failed `attempts` times. Also return False if its last failure is too recent. The pause
+        after the first failure is `pause` seconds; each further failure doubles it.
         """
         with self._archive.transaction():
             execute = self._archive.database.execute

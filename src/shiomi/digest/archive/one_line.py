@@ -6,7 +6,7 @@ __all__ = ["one_line"]
 
 
 def one_line(text: str) -> str:
-    """Collapse white space and replace every other character that is not shown by U+FFFD.
+    """Collapse white space, and replace every other invisible character with U+FFFD.
 
     The result has no escape sequence, no control that changes the direction of text, and no lone
     surrogate (as in file names that are not UTF-8). So it can be encoded and printed.

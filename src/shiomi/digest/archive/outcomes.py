@@ -1,4 +1,4 @@
-"""Store the outcome of each reading of a feed; compute for which times a community was read."""
+"""Store the outcome of each reading of a feed, and compute for which times a community was read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Outcome:
 
     community: str
     feed: str = ""  # "new", "top"; "" if the community has only one feed
-    since: int | None = None  # threads created since then are complete; None: not known
+    since: int | None = None  # all threads created since this time were read; None: not known
     error: str | None = None  # None: the feed was read
 
 
@@ -60,21 +60,22 @@ class OutcomeStore:
             execute("DELETE FROM outcome WHERE time < ?", (time - _KEPT,))
 
     def began(self) -> int | None:
-        """Return the earliest moment that a reading covers; None if nothing was ever collected."""
+        """Return the earliest time that a reading includes, or None if nothing was ever
+        collected."""
         row = self._archive.database.execute(
             "SELECT min(coalesce(since, time)) FROM outcome"
         ).fetchone()
         return None if row is None or row[0] is None else int(row[0])
 
     def first_time(self) -> int | None:
-        """Return when the first reading ended; None if nothing was ever collected."""
+        """Return the time when the first reading ended, or None if nothing was ever collected."""
         row = self._archive.database.execute("SELECT min(time) FROM outcome").fetchone()
         return None if row is None or row[0] is None else int(row[0])
 
     def covered(self, community: str, start: int, end: int, *, as_of: int) -> list[Span]:
         """Return the parts of [start, end) whose threads were all read, merged and in order.
 
-        Uses readings that ended at `as_of` or before.
+        Only readings that ended at `as_of` or before are used.
         """
         rows = self._archive.database.execute(
             "SELECT since, time FROM outcome WHERE community = ? AND error IS NULL"

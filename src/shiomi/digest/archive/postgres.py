@@ -33,7 +33,7 @@ from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 __all__ = ["PostgresDatabase"]
 
 _OLDEST = 15
-_WAIT = 30  # seconds that a writer waits for another one
+_WAIT = 30  # seconds that a writer waits for another writer
 _DEFAULTS = {  # connection parameters; the address may override them
     "application_name": "shiomi",
     "connect_timeout": "10",
@@ -53,7 +53,7 @@ _PASSING = re.compile(r"08...|53[03]..|57...|40...|55P03")
 
 
 class _Text(StrDumperUnknown):
-    """Text without NUL and lone surrogates, which PostgreSQL refuses."""
+    """Send text without NUL and lone surrogates, because PostgreSQL refuses them."""
 
     def dump(self, obj: str) -> bytes | bytearray | memoryview | None:
         return super().dump(storable(obj))
@@ -123,7 +123,8 @@ class PostgresDatabase:
         return database
 
     def execute(self, statement: str, values: Sequence[object] | None = ()) -> Any:
-        """Run one statement. `values` is None for several statements without placeholders."""
+        """Run one statement. If `values` is None, it may be several statements without
+        placeholders."""
         try:
             if values is None:
                 return self._connection.execute(statement.encode())
@@ -146,7 +147,7 @@ class PostgresDatabase:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open; a lost connection has none."""
+        """Whether a transaction is open. A lost connection has no transaction."""
         status = self._connection.info.transaction_status
         return status not in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
 
@@ -163,7 +164,7 @@ class PostgresDatabase:
             raise
 
     def begin_reading(self) -> None:
-        """Open a transaction that reads the state of one moment."""
+        """Open a transaction whose statements all see the same state of the database."""
         self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def new_keys(self, table: str, number: int) -> list[int]:
@@ -202,8 +203,8 @@ class PostgresDatabase:
         self.execute("ANALYZE")
 
     def limit(self, seconds: float) -> None:
-        """Stop statements that run longer. The time is measured from the start of each
-        statement."""
+        """Stop statements that run longer than `seconds`. The time is measured from the start of
+        each statement."""
         if seconds != self._limit:
             self.execute(f"SET statement_timeout = {max(1, round(seconds * 1000))}")
             self._limit = seconds
@@ -287,7 +288,8 @@ class PostgresDatabase:
             raise
 
     def _missing(self, *, create: bool) -> set[int]:
-        """Return the numbers of the migrations to apply. Raises ArchiveError without an archive."""
+        """Return the numbers of the migrations to apply. Raises ArchiveError if there is no archive
+        and none may be created."""
         comment, tables = self.execute(
             "SELECT obj_description(to_regclass('migration'), 'pg_class'), (SELECT count(*)"
             " FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace)"

@@ -4,7 +4,7 @@ First the threads created last are examined (`LATEST`), because a frequent word 
 that is not enough, the indexes are used. If they find many matches, only the titles archived last
 are examined (`EXAMINED`). pg_trgm finds words with three letters or digits in a row. Other words
 are found by their short words (`short_words`). So C++ and 1.0 are found only if no letter or digit
-touches them, except in the titles of the threads created last.
+is next to them. In the titles of the threads created last, they are always found.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from shiomi.digest.archive.matching import FIELDS, Candidate, Condition, SearchF
 
 __all__ = ["newest_matches"]
 
-LATEST = 10_000  # threads
-EXAMINED = 3_000  # matching titles or passages
-FILTERED = 20_000  # matching titles or passages, with a filter
-SPREAD = 1_000  # threads looked at for words that occur in different texts
+LATEST = 10_000  # number of threads
+EXAMINED = 3_000  # number of matching titles or passages
+FILTERED = 20_000  # number of matching titles or passages if the search has a filter
+SPREAD = 1_000  # number of threads that are examined if the words occur in different texts
 
 _THREE = re.compile(r"[^\W_]{3}")
 
@@ -58,7 +58,7 @@ def _like(word: str) -> str:
 def _may_have(words: Sequence[str]) -> Condition:
     """Return the condition that a title may have the words.
 
-    A title that is not ASCII may have a word in another width, which is checked later.
+    A title that is not ASCII may have the word in full-width characters. This is checked later.
     """
     likes = " AND ".join(["title ILIKE ?"] * len(words))
     sql = f"({likes} OR octet_length(title) > char_length(title))"
@@ -66,7 +66,8 @@ def _may_have(words: Sequence[str]) -> Condition:
 
 
 def _in_index(kind: str, words: Sequence[str]) -> Condition:
-    """Return conditions on a text that an index can answer; "" if no index has any of the words."""
+    """Return conditions on a text for which there is an index. They are "" if no index has any of
+    the words."""
     conditions, values = list[str](), list[object]()
     text = "one.title" if kind == "title" else "one.text"
     for word in words:
@@ -99,7 +100,7 @@ def _in_one(
 
 
 def _having(database: Database, word: str, limit: int) -> set[int] | None:
-    """Return threads with the word in any text; None if no index has the word."""
+    """Return threads that have the word in any of their texts, or None if no index has the word."""
     found: set[int] = set()
     for kind in ("title", "passage"):
         indexed, given = _in_index(kind, [word])

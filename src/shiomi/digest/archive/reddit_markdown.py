@@ -11,8 +11,9 @@ __all__ = ["plain_markdown"]
 
 _LONGEST = 200_000  # characters read
 _STEPS = (
-    (re.compile(r"^\s{0,3}(```|~~~).*$", re.MULTILINE), ""),  # fences, not the code between
-    (  # [text](address "title"); an address may hold one pair of parentheses within another
+    # fences; the code between them is kept
+    (re.compile(r"^\s{0,3}(```|~~~).*$", re.MULTILINE), ""),
+    (  # [text](address "title"); an address may contain nested parentheses, one pair in another
         re.compile(
             r"!?\[([^\[\]\n]{0,500})\]"
             r"\((?:[^()\s]|\([^()\s]{0,300}\)){0,2000}(?:\s\"[^\"\n]{0,300}\")?\)"

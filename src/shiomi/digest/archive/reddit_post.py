@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 _SITE = "https://www.reddit.com"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{1,20}")  # r/reddit.com is one too
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{1,20}")  # r/reddit.com is also a subreddit
 _ID = re.compile(r"[A-Za-z0-9]{1,16}")
 _DISCUSSION = re.compile(r"/r/(\w+)/comments/(\w+)")
 _PERMALINK = re.compile(r"/r/[\w%./-]+")
@@ -31,7 +31,8 @@ _GONE = frozenset({"[deleted]", "[removed]", ""})
 _GONE_TITLE = "[deleted by user]"
 _BY_AUTHOR = frozenset({"deleted", "author"})  # values of removed_by_category
 _BOT = "I am a bot, and this action was performed automatically"
-# Only an ASCII letter or digit before it prevents a match: Japanese has no spaces around names.
+# A mention is not matched if an ASCII letter or digit is before it. Japanese characters may be
+# before it, because Japanese has no spaces around names.
 _MENTION = re.compile(
     r"(?:(?<![A-Za-z0-9_/])/?|(?<=reddit\.com/))u(?:ser)?/[A-Za-z0-9_-]{3,}", re.IGNORECASE
 )
@@ -71,10 +72,11 @@ class RedditPost(msgspec.Struct, kw_only=True):
 def thread_from_post(
     post: RedditPost, time: int, *, title: str, own: str, url: str | None, exact: bool = True
 ) -> Thread:
-    """Return the thread of a post whose counts were read at `time` (or before, if `exact` is
-    False).
+    """Return the thread of a post. Its counts were read at `time`, or at `time` or before if
+    `exact` is False.
 
-    `title` is its title on one line, `own` its text as plain text, `url` the address it links to.
+    `title` is the title of the post on one line. `own` is its text as plain text. `url` is the
+    address that it links to.
     """
     state = post_state(title, post.selftext, post.removed_by_category)
     link = post_link(post.subreddit, post.id, post.permalink)
@@ -99,8 +101,8 @@ def thread_from_post(
 
 
 def _crosspost(post: RedditPost) -> str | None:
-    """Return the uid of the parent, from the parent object or from an address with its
-    subreddit."""
+    """Return the uid of the post's parent. It is read from the parent object, or from an address
+    that contains the subreddit."""
     for parent in post.crosspost_parent_list[:1]:
         if _ID.fullmatch(parent.id) and is_subreddit(parent.subreddit):
             return f"reddit/{parent.subreddit}:{parent.id}"
@@ -111,16 +113,16 @@ def _crosspost(post: RedditPost) -> str | None:
 
 
 def is_subreddit(name: str) -> bool:
-    """Whether it is a subreddit and not a user's own page, which would contain a user name."""
+    """Return whether `name` is a subreddit. A user's own page is not, because it would contain a
+    user name."""
     return _NAME.fullmatch(name) is not None and not name.lower().startswith("u_")
 
 
 def post_state(title: str, text: str | None, removed_by: str | None) -> ThreadState:
     """Return the state of a post, from its title, its own text and `removed_by_category`.
 
-    The field takes precedence over the text, because a post that moderators removed may also have
-    the text "[deleted]". A deleted author does not mean a deleted post; only the text, the title or
-    the field shows that.
+    `removed_by_category` takes precedence over the text, because a post that moderators removed may
+    also have the text "[deleted]". If only the author is deleted, the post is not deleted.
     """
     text = (text or "").strip()
     if title == _GONE_TITLE or removed_by in _BY_AUTHOR:
@@ -152,5 +154,6 @@ def is_quotable(text: str) -> bool:
 
 
 def without_users(text: str) -> str:
-    """Return the text with every mention of a user as "u/…": no user name is stored."""
+    """Return the text with every mention of a user replaced by "u/…", so that no user name is
+    stored."""
     return _MENTION.sub("u/…", text)

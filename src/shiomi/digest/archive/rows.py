@@ -25,7 +25,7 @@ LONGEST_LINE = 8 * 2**20  # bytes; longer lines are refused
 class Row:
     """One line of JSON."""
 
-    number: int  # number of the line, from 1; empty lines count
+    number: int  # number of the line, starting at 1; empty lines are counted too
     content: bytes
 
     @property
@@ -39,17 +39,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A line that could not be read, or the place where the file is truncated."""
+    """A line that could not be read, or the line at which the file is truncated."""
 
     number: int
     problem: str
 
 
 def open_rows(path: Path, skip: int = 0) -> Iterator[Row | BadRow]:
-    """Return the rows of a file after the first `skip`.
+    """Return the rows of a file, without the first `skip` rows.
 
     Raises ImportFileError if the file does not exist, is not a regular file, is empty or is of an
-    unknown kind, and later if reading a row fails.
+    unknown kind. The iterator also raises it if reading a row fails.
     """
     name = one_line(str(path))
     try:

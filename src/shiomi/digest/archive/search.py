@@ -23,7 +23,7 @@ from shiomi.digest.thread import Passage, Thread
 
 __all__ = ["Hit", "query_words", "search_threads"]
 
-MOST_WORDS = 32  # more words of a query are ignored, because each costs a search
+MOST_WORDS = 32  # further words of a query are ignored, because each word needs a search
 CANDIDATES = 1000  # if more threads match, only the newest are ranked
 
 _WORD = re.compile(r'"([^"]*\S[^"]*)"(?!\S)|(\S+)')
@@ -52,9 +52,9 @@ def search_threads(
 ) -> list[Hit]:
     """Return the threads that have all words of the query in any of their texts, best first.
 
-    Threads are ordered by these criteria, the most important first: more words in a title; whole
-    words; words in the current title; more points; newer. The result is empty if the query has no
-    word.
+    Threads are ordered by these criteria, the most important first: more words are in a title; more
+    words are whole words; the words are in the current title; more points; newer. The result is
+    empty if the query has no word.
     """
     words = list(dict.fromkeys(map(folded, query_words(query))))
     if not words or limit < 1 or offset < 0:
@@ -118,11 +118,11 @@ def _match(
     passages: Sequence[Passage],
     words: Sequence[str],
 ) -> _Match | None:
-    """Return the match of a thread, or None if one of the words is in none of its texts.
+    """Return the match of a thread, or None if a word is missing from all of its texts.
 
     `current` is the result of `occurs` for each word in its current title.
     """
-    # this is less than the weight of one word in a title, so points only break ties
+    # the points add less than one word in a title, so they only decide between equal threads
     rank = 0.5 * (1 - 1 / (1 + math.log1p(max(thread.points, 0))))
     rank += 2 * sum(current) / len(words)
     if all(current):

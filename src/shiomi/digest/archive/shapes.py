@@ -1,4 +1,5 @@
-"""The shapes of lines that can be imported: which fields they have, and how they become threads."""
+"""The shapes of lines that can be imported. A shape states the fields of a line, and how the line
+becomes a thread."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ _UNSHOWN = (
     r"\s\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f"
     r"\ud800-\uf8ff\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U0010ffff"
 )
-# Of a community, without ":"
+# The name of a community, without ":"
 Name = Annotated[str, msgspec.Meta(pattern=rf"^[^:{_UNSHOWN}]{{1,200}}\Z")]
 Id = Annotated[str, msgspec.Meta(pattern=rf"^[^{_UNSHOWN}]{{1,200}}\Z")]
 
@@ -51,14 +52,14 @@ class Shape:
 
 
 def shape_of(columns: frozenset[str]) -> Shape | None:
-    """Return the shape whose columns are all present; of several, the shape with the most
-    columns."""
+    """Return the shape whose columns are all present. If there are several, return the shape with
+    the most columns."""
     fitting = [shape for shape in SHAPES if shape.columns <= columns]
     return max(fitting, key=lambda shape: len(shape.columns), default=None)
 
 
 class ThreadLine(msgspec.Struct):
-    """Shiomi's own shape: a Thread as JSON, with optional further facts from the archive."""
+    """Shiomi's own shape: a Thread as JSON, optionally with more facts from the archive."""
 
     community: Name
     id: Id
@@ -71,9 +72,9 @@ class ThreadLine(msgspec.Struct):
     crosspost_of: str | None = None
     readings: tuple[Reading, ...] = ()
     passages: tuple[Passage, ...] = ()
-    seen: Moment | None = None  # if absent: when it was last read, else when it was created
+    seen: Moment | None = None  # by default the time of the last reading, else the time of creation
     titles: tuple[tuple[Moment, Moment, str], ...] = ()  # (first seen, last seen, title)
-    dated: Moment | None = None  # when created, link and state were seen, if not at `seen`
+    dated: Moment | None = None  # time when created, link and state were seen, if it is not `seen`
 
 
 def _own(row: ThreadLine, _read_at: int) -> SeenThread:

@@ -76,7 +76,8 @@ class SqliteDatabase:
                 connection.execute("PRAGMA busy_timeout = 30000")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk
+                # after a commit, the data is on the disk
+                connection.execute("PRAGMA synchronous = FULL")
                 connection.execute("PRAGMA cache_size = -65536")  # KiB
                 connection.execute("PRAGMA temp_store = MEMORY")
                 migrate(connection, name)
@@ -104,7 +105,8 @@ class SqliteDatabase:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open; SQLite ends it itself if the disk is full."""
+        """Whether a transaction is open. If the disk is full, SQLite itself ends the
+        transaction."""
         return self.connection.in_transaction
 
     def begin(self) -> None:
@@ -112,7 +114,7 @@ class SqliteDatabase:
         self.execute("BEGIN IMMEDIATE")
 
     def begin_reading(self) -> None:
-        """Open a transaction that reads the state of one moment."""
+        """Open a transaction whose statements all see the same state of the database."""
         self.execute("BEGIN")
 
     def new_keys(self, table: str, number: int) -> list[int]:
@@ -121,7 +123,8 @@ class SqliteDatabase:
         return list(range(last + 1, last + number + 1))
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Insert new rows with their keys, and index their texts: trigrams, and short words."""
+        """Insert new rows with their keys, and index the trigrams and short words of their
+        texts."""
         self.executemany(
             f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
             rows,
@@ -140,13 +143,13 @@ class SqliteDatabase:
         """Do nothing."""
 
     def limit(self, seconds: float) -> None:
-        """Stop statements that run longer. The time is measured from this call."""
+        """Stop statements that run longer than `seconds`. The time is measured from this call."""
         end = time.monotonic() + seconds
         self.connection.set_progress_handler(lambda: time.monotonic() > end, 20_000)
 
     def change_token(self) -> tuple[int, ...]:
-        """Return the file's identity and SQLite's data version. Raises ArchiveError without the
-        file."""
+        """Return the file's identity and SQLite's data version. Raises ArchiveError if the file is
+        missing."""
         if self.name == ":memory:":
             return (id(self.connection),)
         try:

@@ -1,9 +1,9 @@
 """Find the newest threads with all words of a query in SQLite, in bounded time.
 
 A trigram index finds words of three characters or more; another index finds shorter words. Both
-return the rows archived last first, and only the first matches are examined (`EXAMINED`). So a word
-that half of the archive has costs no more than a rare word. If there are more matches, the threads
-created last are examined too.
+return the rows in reverse order of archiving, and only the first matches are examined (`EXAMINED`).
+So a search for a word in half of the archive takes no longer than a search for a rare word. If
+there are more matches, the threads created last are examined too.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from shiomi.digest.archive.matching import (
 
 __all__ = ["newest_matches"]
 
-EXAMINED = 2_000  # matches looked at without a filter
-FILTERED = 3_000  # matches looked at with a filter, or for words of only marks, which no index has
-SPREAD = 300  # threads looked at for words that occur in different texts
+EXAMINED = 2_000  # number of matches that are examined without a filter
+# number of matches that are examined with a filter; also for words of only marks, because no index
+# has them
+FILTERED = 3_000
+SPREAD = 300  # number of threads that are examined if the words occur in different texts
 
 _COMMUNITY = "+thread.community"  # the unary plus keeps the order of the index by time
 
@@ -47,8 +49,8 @@ def newest_matches(
         keys = dict.fromkeys(
             thread for thread, text in titles if all(occurs(folded(text), word) for word in words)
         )
-        # Reading a thread costs a page of the file. So without a filter, only threads that will be
-        # ranked are read.
+        # To read a thread, SQLite must read a page of the file. So without a filter, only the
+        # threads that will be ranked are read.
         read = list(keys)[: None if filters.any else most]
         matching.keep(found, matching.of_keys(database, read, chosen))
         if complete and filters.any:
@@ -72,7 +74,7 @@ class _Query:
     def __init__(self, trigrams: str, phrases: str, shorts: str) -> None:
         self.trigrams = trigrams  # for titles, whose index has no positions
         self.phrases = phrases  # for passages, whose index has positions
-        self.shorts = shorts  # only if there is no longer word
+        self.shorts = shorts  # used only if the query has no longer word
 
     @classmethod
     def of(cls, words: Sequence[str]) -> _Query:
@@ -114,7 +116,7 @@ def _in_one(database: Database, kind: str, query: _Query, examined: int) -> list
 
 
 def _more(database: Database, query: _Query, examined: int) -> bool:
-    """Return whether more titles match than were looked at."""
+    """Return whether more titles match than `examined`."""
     table, asked = query.index("title")
     rows = database.execute(
         f"SELECT 1 FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT 1 OFFSET ?",
@@ -124,7 +126,8 @@ def _more(database: Database, query: _Query, examined: int) -> bool:
 
 
 def _having(database: Database, word: str, limit: int) -> set[int] | None:
-    """Return the newest threads with the word in any text; None if no index has the word."""
+    """Return the newest threads that have the word in any of their texts, or None if no index has
+    the word."""
     query = _Query.of([word])
     if not query.indexed:
         return None

@@ -15,8 +15,8 @@ class CommunityStatus:
 
     community: str
     threads: int
-    newest_thread: int  # created
-    newest_reading: int | None  # time; None if no count was ever read
+    newest_thread: int  # time when it was created
+    newest_reading: int | None  # time of the newest reading; None if no count was ever read
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ArchiveStatus:
 
     path: str
     size: int  # bytes on disk, the write-ahead log included
-    migration: int  # the newest one applied
+    migration: int  # number of the newest migration that was applied
     threads: int
     titles: int
     readings: int

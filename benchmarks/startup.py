@@ -23,14 +23,14 @@ COMMANDS = {
 
 
 def seconds(command: list[str]) -> float:
-    """Wall seconds of one run of `command`."""
+    """Return the wall seconds of one run of `command`."""
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
 def loaded(statement: str) -> list[str]:
-    """The heavy modules in memory after `statement`."""
+    """Return the heavy modules in memory after `statement`."""
     code = f"import sys; {statement}; print(*[m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return done.stdout.split()

@@ -9,11 +9,13 @@
 
 The agents come from lists of 2026 that others publish as packages; none of these packages is part
 of this project. The names in device-detector, ua-parser-js and crawler-user-agents were read while
-our lists were made. The bots of ai-crawler-index that none of these three packages has are held
-out: nobody read their names, and this script does not print them. A bot is "named" if its client
-has an AI purpose, or a mixed one (search and AI at once). It is "kept out" if it is named, or if it
-is an unnamed bot or library, which the default policy challenges. Honest agents are browsers, feed
-readers, previews and monitors. They are "denied" if the default policy refuses them.
+our lists were made. The package ai-crawler-index has some bots that are in none of these three
+packages. These bots are held out: nobody read their names, and this script does not print them.
+
+A bot is "named" if its client has an AI purpose, or the mixed purpose (search and AI at once). A
+bot is "kept out" if it is named, or if it is an unnamed bot or library, which the default policy
+challenges. Honest agents are browsers, feed readers, previews and monitors. They are "denied" if
+the default policy refuses them.
 """
 
 from __future__ import annotations
@@ -141,7 +143,10 @@ def held_out(folder: Path, known: Mapping[str, Sequence[str]]) -> dict[str, list
 
 
 def recognised(groups: Mapping[str, Sequence[str]], agents: UserAgents, *, show: bool) -> None:
-    """Print how many bots are named and kept out; all of a bot's agents must be."""
+    """Print how many bots are named and how many are kept out.
+
+    A bot is counted only if this is true for all of its User-Agents.
+    """
     named = kept = 0
     for name, lines in sorted(groups.items()):
         purposes = {agents.client(line).purpose for line in lines}

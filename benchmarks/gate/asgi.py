@@ -6,12 +6,12 @@ Each row runs one uvicorn with one worker (uvloop, httptools) and an application
 wrk is the client and sends User-Agents of real browsers. The figure is the worker's own CPU time
 (/proc/PID/schedstat) divided by the number of answers, because throughput on a shared machine
 varies. Rows take turns within every round. A cell is the median of the rounds. The number in
-brackets is the median of the differences to the row's base in the same round.
+brackets is the median of the differences between the row and its base in the same round.
 
-The gate has all its patterns, prefixes and buckets. "Cookie": browsers that passed the challenge.
-"Counted": a policy that only counts browsers. "Any agent": no User-Agent comes twice. Needs wrk and
-$SHIOMI_DATA/gate. fastapi-guard 8.1.2 has no row: it first tries every given pattern in a separate
-process, and rejects ours if the machine is busy.
+The gate has all its patterns, prefixes and buckets. In the rows "cookie", the browsers have passed
+the challenge. In the rows "counted", the policy only counts browsers. In the rows "any agent", no
+User-Agent occurs twice. Needs wrk and $SHIOMI_DATA/gate. fastapi-guard 8.1.2 has no row. It first
+tries every given pattern in a separate process, and rejects our patterns if the machine is busy.
 """
 
 from __future__ import annotations

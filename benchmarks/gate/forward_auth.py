@@ -2,11 +2,11 @@
 
     python -m benchmarks.gate.forward_auth [--rounds N] [--seconds S]
 
-nginx with one worker serves a page of 1 KB and asks `shiomi gate serve`. Both are installed as in
-the docs: the printed configuration, a state in a file, uvicorn's default loop and parser. wrk sends
-requests of 500 browsers that have the challenge's cookie. A figure is the CPU time of both servers
-(/proc/PID/schedstat) divided by the number of answers. The last row is the service under asyncio
-and h11. Needs nginx, wrk and $SHIOMI_DATA/gate.
+nginx with one worker serves a page of 1 KB and asks `shiomi gate serve` about each request. Both
+are installed as in the docs: the printed configuration, a state in a file, uvicorn's default loop
+and parser. wrk sends requests of 500 browsers that have the challenge's cookie. A figure is the CPU
+time of both servers (/proc/PID/schedstat) divided by the number of answers. For the last row, the
+service uses asyncio and h11. Needs nginx, wrk and $SHIOMI_DATA/gate.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
 Programs that are installed run themselves: git, pip, apt, npm, cargo, go, skopeo, curl, wget,
 newsboat, cadaver, and clients in Python. Requests of other programs are sent as those programs send
 them ("recorded", `tests/gate/honest.py`). All requests go over loopback to the sites of
-`benchmarks/gate/sites`. A recorded request counts as let through if the site answered it and not
-the gate; a 404 of the site counts too. Then AI crawlers request the same path. If a Debian package
-is missing, its site is left out, and the output says so.
+`benchmarks/gate/sites`. A recorded request counts as let through if the answer comes from the site
+and not from the gate, even if the answer is a 404. Then AI crawlers request the same path. If a
+Debian package is missing, its site is left out, and the output names the site.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.gate.sites import SITES, site
 from tests.gate.honest import AI, HONEST, Program
 from tests.gate.http_client import fetch
 
-_REACHED = (200, 204, 207, 301, 302, 404, 405)  # the site's own, without the gate's header
+_REACHED = (200, 204, 207, 301, 302, 404, 405)  # statuses of the site's own answers
 _MW, _WP, _CSS = "mediawiki", "wordpress", "/wp-includes/css/dist/block-library/style.min.css"
 _WIKI = "/mediawiki"
 # Further requests to real sites: (program, agent, preset, path, method).
@@ -53,8 +53,8 @@ _MORE = (
 
 
 def real_programs() -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return shell lines by site: (name, line). $URL is the site; each line runs in a new
-    folder."""
+    """Return the name and the shell line of each program, by site. $URL is the address of the site.
+    Each line runs in a new folder."""
     cargo = (
         'mkdir src && touch src/lib.rs && printf \'[package]\\nname="x"\\nversion="0.1.0"\\n'
         'edition="2021"\\n[dependencies]\\ntestpkg={version="1",registry="r"}\\n\' > Cargo.toml'
@@ -148,7 +148,7 @@ def real_programs() -> dict[str, tuple[tuple[str, str], ...]]:
 
 
 def recorded() -> Iterator[Program]:
-    """Yield the requests that are sent as a program would send them."""
+    """Yield the requests that this script sends in the form in which the programs send them."""
     real = {"mediawiki", "wordpress", "cgit"}  # their recorded paths belong to other installations
     yield from (one for one in HONEST if one.preset not in real)
     for name, agent, preset, path, method in _MORE:
@@ -156,7 +156,7 @@ def recorded() -> Iterator[Program]:
 
 
 def runs(line: str, url: str, folder: Path) -> str:
-    """Run a shell line; return "" or the end of its output if it failed."""
+    """Run a shell line; return "" if it succeeded, else the end of its output."""
     if shutil.which(line.split()[0]) is None and "/" not in line.split()[0]:
         return ""
     folder.mkdir()

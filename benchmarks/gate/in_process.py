@@ -3,7 +3,8 @@
     python -m benchmarks.gate.in_process
 
 In each round, 500 browsers with their cookies send one request each, for 40 different pages of 1
-KB. Each row is the minimum of 120 rounds, less the minimum of the application alone.
+KB. Each row of the table is the minimum of 120 rounds with the gate minus the minimum without the
+gate.
 """
 
 from __future__ import annotations

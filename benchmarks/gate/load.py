@@ -85,7 +85,7 @@ def wrk_script(
 ) -> Path:
     """Write a script for wrk that sends the agents one after the other, each with its cookie.
 
-    `fresh`: each agent gets a different end each time, so that no agent is sent twice.
+    `fresh`: each time an agent is sent, its end is different, so that no agent is sent twice.
     """
     pairs = zip(agents, cookies or [""] * len(agents), strict=True)
     listed = ",".join(
@@ -132,7 +132,7 @@ def wrk(
 
 
 def spent(running: Server) -> float:
-    """Return the CPU microseconds so far."""
+    """Return the CPU microseconds that the server and its children have used so far."""
     return sum(
         int(path.read_text().split()[0]) / 1000
         for process in _family(running.process.pid)

@@ -2,15 +2,16 @@
 
     python -m benchmarks.gate.native [--rounds N] [--seconds S]
 
-nginx with one worker serves a page of 1 KB from disk: alone, with ai.robots.txt's list, and with
-compiled policies. wrk sends User-Agents of real lists. The other servers proxy to an nginx that
-answers every request. They run without a policy and with the compiled default policy, whose budgets
-are too large to refuse. All configurations take turns.
+nginx with one worker serves a page of 1 KB from disk in several configurations: without a list,
+with ai.robots.txt's list, and with compiled policies. wrk sends User-Agents of real lists. The
+other servers proxy to an nginx that answers every request. They run without a policy and with the
+compiled default policy, whose budgets are so large that no request is refused. All configurations
+take turns.
 
 A figure is the CPU time of all threads of the server (/proc) divided by the number of answers. CPU
 time also grows with the load of the machine, so the minimum of all rounds is printed first. The
-number in brackets is the difference to the server without a policy. Needs the servers, wrk and
-$SHIOMI_DATA/gate.
+number in brackets is the difference between this figure and the figure of the same server without a
+policy. Needs the servers, wrk and $SHIOMI_DATA/gate.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def measured(
 
 
 def show(taken: Taken, bases: Mapping[str, str]) -> None:
-    """Print the minimum and its difference to the base, then the same for the medians."""
+    """Print the minima with their differences to the base, and then the medians with theirs."""
     loads = list(dict.fromkeys(load for load, _ in taken))
     for title, one in (("least", min), ("median", median)):
         print(f"{f'CPU us per request, {title}':34}" + "".join(f"{load:>22}" for load in loads))

@@ -1,7 +1,8 @@
 """A small site that real programs accept: package indexes, packages, DAV, events, sockets.
 
-It makes a wheel, a Debian package, an npm package, a crate, a Go module and a container image, and
-answers pip, apt, npm, cargo, go and skopeo as their registries do. Any other path is a page.
+The site makes a wheel, a Debian package, an npm package, a crate, a Go module and a container
+image. It answers pip, apt, npm, cargo, go and skopeo as their registries do. Any other path is a
+page.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 Times are CPU time of this process divided by the number of calls of `take`, so that other work on
 the machine has little effect. Three alternatives are measured for comparison: `limits`, which
 slowapi and Flask-Limiter use for their budgets; a plain dict; and SQLite in WAL mode, in place of
-the file that workers share. Needs redis-server for its row.
+the file that workers share. The row of the Redis server needs redis-server.
 """
 
 from __future__ import annotations

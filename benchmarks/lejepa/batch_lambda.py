@@ -3,11 +3,11 @@
     nice -n 15 python -m benchmarks.lejepa.batch_lambda --minutes 15     126 trainings
     python -m benchmarks.lejepa.batch_lambda --report
 
-The data are CIFAR-10 at 8 px (`small.py`). Each training has 400 steps, whatever the batch, and the
-learning rate 1e-3 sqrt(batch / 64). There are seven lambdas, three seeds, and the unbiased and the
-biased statistic. The best lambda is the one with the best mean probe accuracy over seeds. The claim
-was written down before the first run: from the smallest batch to the largest, the best lambda of
-the unbiased statistic moves by at most one place of the grid.
+The data are CIFAR-10 at 8 px (`small.py`). Each training has 400 steps, whatever the batch size,
+and the learning rate 1e-3 sqrt(batch / 64). There are seven lambdas, three seeds, and the unbiased
+and the biased statistic. The best lambda is the lambda with the best mean probe accuracy over
+seeds. This claim was written down before the first run: from the smallest batch to the largest, the
+best lambda of the unbiased statistic moves by at most one position in the list of lambdas.
 """
 
 from __future__ import annotations

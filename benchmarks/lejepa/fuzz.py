@@ -1,5 +1,5 @@
-"""Try random configurations. An accepted one must train a step; any other must give a helpful
-error.
+"""Try random configurations. If a configuration is accepted, it must train a step. If it is
+refused, the error must be helpful.
 
     python -m benchmarks.lejepa.fuzz --count 10000 --seed 0
 
@@ -79,7 +79,7 @@ def attempt(given: dict[str, dict[str, Any]]) -> str:
         ).resolved(24)
         loss = one_step(config)
     except NonFiniteError:
-        return "refused"  # allowed: the rate or the weights were too large, and the text names them
+        return "refused"  # allowed: the learning rate or a weight was too large; the error names it
     except LejepaError as error:
         return told(str(error), given)
     except Exception as error:

@@ -5,18 +5,23 @@
 
 The paper's claim is about latents that move by a stationary transition with additive noise.
 Alignment and a Gaussian regulariser recover such latents linearly if and only if they are Gaussian.
-Here, the claim holds if R^2 is at least .99 for Gaussian latents and lower for the others. This was
-written down before the first run of the table; the mixing, the batch and the time were chosen in
-pilots in Gaussian worlds.
+Here, the claim holds if R^2 is at least .99 for Gaussian latents and lower for other latents. This
+criterion was written down before the first run of the table. The mixing, the batch and the time
+were chosen in pilot trainings in Gaussian worlds.
 
 A world has 2 latents of variance 1. Its transition is z' = z / 2 + noise. The noise is chosen so
-that z' has the distribution of z: normal noise for normal latents; for Laplace latents 0 with
-probability 1/4, else Laplace; for uniform latents a step of +-sqrt(3)/2 with equal probability. An
-observation is made by two rounds of a random rotation and a shear: half of the coordinates are
-moved by 1.5 sin(1.5 x) of the other half. The two views are the observations of z and z'. The
-encoder is a perceptron 2-128-128-2. Each objective is trained for the same CPU time. Its lambda is
-the better of two, by R^2 in one Gaussian world. R^2 is measured by a linear regression of the
-latents on the embeddings, with 5,000 samples to fit and 5,000 to test. It is the mean over latents.
+that z' has the distribution of z:
+
+- normal latents: normal noise
+- Laplace latents: 0 with probability 1/4, else Laplace noise
+- uniform latents: +-sqrt(3)/2 with equal probability
+
+An observation is made from the latents in two rounds. Each round is a random rotation, and then a
+shear that moves half of the coordinates by 1.5 sin(1.5 x) of the other half. The two views are the
+observations of z and z'. The encoder is a perceptron 2-128-128-2. Each objective is trained for the
+same CPU time. Two lambdas are tried for each objective, and the lambda with the better R^2 in one
+Gaussian world is used. R^2 is measured by a linear regression of the latents on the embeddings,
+with 5,000 samples to fit and 5,000 to test. The result is the mean over latents.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ from shiomi.lejepa.variants import named_variant
 
 RAW = Path(__file__).parent / "identifiability.jsonl"
 LATENTS, LAYERS, BATCH = 2, 2, 512
-SECONDS, LONG = 12.0, 30.0  # of CPU time: for the table; for the long trainings in Gaussian worlds
+SECONDS, LONG = 12.0, 30.0  # CPU seconds of a training: for the table; for long Gaussian trainings
 WORLDS = ("gaussian", "laplace", "uniform")
 SEEDS, TUNING_SEED = range(3), 100
 LAMBDAS = {
@@ -80,7 +85,8 @@ def moved(world: str, z: Tensor, generator: torch.Generator) -> Tensor:
         often = torch.rand(z.shape, generator=generator) < 0.75
         noise = draw(world, len(z), generator) * often
     else:
-        # z / 2 is uniform on half the width; the step shifts it left or right by half of that.
+        # z / 2 is uniform on an interval of half the width. The noise shifts this interval to the
+        # left or right by half of its own width.
         noise = (torch.rand(z.shape, generator=generator) < 0.5).float().mul(2).sub(1)
         noise = noise * math.sqrt(3) / 2
     return z / 2 + noise

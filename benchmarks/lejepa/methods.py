@@ -1,13 +1,14 @@
-"""LeJEPA, VICReg and SimCLR on CIFAR-10 at 8 pixels: five seeds, each method tuned alike.
+"""LeJEPA, VICReg and SimCLR on CIFAR-10 at 8 pixels: five seeds, all methods tuned the same way.
 
     nice -n 15 python -m benchmarks.lejepa.methods              52 trainings, 15 CPU minutes
     python -m benchmarks.lejepa.methods --report
 
-Each method chooses a learning rate and its own weight (lambda; VICReg's weight of invariance and
-variance; SimCLR's temperature) by kNN: nine trainings of 1,200 steps of 128 images, with a seed of
-their own. Five other seeds train as long. `small.py` has the encoder and the views. The projectors
-are as wide as in the papers, scaled down to this encoder. "whitened" is LeJEPA with the same
-settings behind a frozen layer that whitens the pixels.
+For each method, a learning rate and one more setting are chosen by kNN accuracy. That setting is
+LeJEPA's lambda, VICReg's weight of invariance and variance, or SimCLR's temperature. The choice is
+made from nine trainings of 1,200 steps of 128 images, with a seed that is used only for them. Then
+each method is trained with five other seeds for the same number of steps. `small.py` has the
+encoder and the views. The projectors are as wide as in the papers, scaled down to this encoder.
+"whitened" is LeJEPA with the same settings and a frozen first layer that whitens the pixels.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def tuning(name: str) -> list[Small]:
 
 
 def chosen() -> dict[str, Small]:
-    """Return each method with the best kNN of its tuning trainings, if all of them are done."""
+    """Return, for each method whose tuning is complete, the settings with the best kNN accuracy."""
     done, found = results(RAW, Small), {}
     for name in METHODS:
         tried = tuning(name)
@@ -63,7 +64,7 @@ def settings() -> list[Small]:
 
 
 def report() -> None:
-    """Print accuracies, and how far LeJEPA is ahead over equal seeds with a 95 % interval."""
+    """Print accuracies, and LeJEPA's lead at equal seeds with a 95 % interval."""
     rows = results(RAW, Small)
     print("method        lr  weight  seeds   kNN  probe  CPU s   LeJEPA ahead: kNN, probe")
     methods = chosen()

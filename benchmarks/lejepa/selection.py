@@ -8,8 +8,8 @@ been run. They gave the time per step and the probe accuracies of four settings.
 
 Runs: CIFAR-10 at 8 px (`small.py`), 3 lengths x 18 settings x 3 seeds = 162. The settings are all
 pairs of lambda and learning rate. Weight decay alternates between two values, so that each lambda
-and each learning rate occurs with both. Truth: the accuracy of a linear probe on frozen encoder
-features.
+and each learning rate occurs with both values. The scores are compared with the accuracy of a
+linear probe on frozen encoder features.
 
 Scores; higher means better. None of them needs labels:
 
@@ -26,16 +26,16 @@ cosine of centred encoder features; the mean of both directions
 Three figures are reported for each score. The first is Spearman's rank correlation with the probe
 accuracy. The second is its 95 % interval from 1,000 bootstrap draws of settings, where a setting is
 drawn with all its lengths and seeds. The third is the loss from choosing by the score: how many
-points of probe accuracy the best-scored run of a seed is below the best run, mean over seeds. The
-figures are given for each length, pooled over lengths, and pooled inside one decade of learning
+points of probe accuracy the best-scored run of a seed is below the best run, as a mean over seeds.
+The figures are given for each length, pooled over lengths, and pooled inside one decade of learning
 rate (1e-3 to 1e-2). The claim about the paper's criterion holds if its pooled interval lies above
-.80, and fails if it lies below. `select` uses the score with the best pooled Spearman among those
-that a run can compute by itself.
+.80, and fails if the interval lies below .80. `select` uses the score with the best pooled
+Spearman correlation among the scores that a run can compute by itself.
 
 Twelve more trainings have a convolutional encoder at 32 px and one seed: 2 lengths x 3 learning
 rates x 2 lambdas, with weight decay 1e-2. They are reported separately. They were fixed before any
-of them was run, with lengths of 300 and 900 steps. Because the machine was busy, the longer length
-was replaced by one of 100 steps after three trainings of 300 steps.
+of them was run, with lengths of 300 and 900 steps. The machine was busy. So after three trainings
+of 300 steps, the length of 900 steps was replaced by 100 steps.
 """
 
 from __future__ import annotations

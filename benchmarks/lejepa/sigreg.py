@@ -6,11 +6,11 @@
 A measurement is one forward and backward pass for N embeddings of D dimensions on K slices, with 17
 knots on [0, 3], in float32 and in one process. The candidates take turns in every round, so that
 other load on the machine affects all of them equally. On a busy machine use `--threads 1 --clock
-cpu`, which counts the process's own CPU time: with several threads, the time spent waiting for a
+cpu`, which counts the process's own CPU time. With several threads, the time spent waiting for a
 free core would be measured too. The eager formulation was written from the paper and has tensors of
 N x K x 17, like MINIMAL and the official package. "GEMMs" are only the two matrix products that
-every formulation needs. Peak memory is the rise of the high-water mark of a fresh process above the
-embeddings.
+every formulation needs. Peak memory is measured in a new process: it is the peak of the process's
+memory minus the memory after the embeddings were made.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 def in_turn(
     steps: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]
 ) -> dict[str, float]:
-    """Return the median seconds of each candidate. In every round they run one after the other."""
+    """Return the median seconds of each candidate. In every round the candidates run in turn."""
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()

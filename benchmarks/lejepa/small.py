@@ -1,10 +1,10 @@
 """Train on CIFAR-10 at 8 or 32 pixels with cached views, in a few CPU seconds per training.
 
 `MultiCrop` makes 16 views of each 32 px image once; they are kept in `.cache`. A training reads two
-of them for each image of a batch. The encoder has 128 features and batch normalisation: at 8 px it
-is a perceptron 192-256-256-128, at 32 px a convolutional network of three layers. A projector of
-two layers follows. The losses of VICReg and SimCLR come from the package lightly (`pip install
---no-deps lightly`).
+of these views for each image of a batch. The encoder has 128 features and batch normalisation. At 8
+px it is a perceptron 192-256-256-128, and at 32 px a convolutional network of three layers. The
+projector after the encoder has two layers. The losses of VICReg and SimCLR come from the package
+lightly (`pip install --no-deps lightly`).
 """
 
 from __future__ import annotations

@@ -3,11 +3,11 @@
     python -m benchmarks.lejepa.step             the parts of a step
     python -m benchmarks.lejepa.step views       our views and torchvision's
 
-Both print CPU milliseconds per image or view on one thread: the best of several rounds, because
-other work on the machine only makes times longer. A step has random images, the small encoder, 2
-global views of 32 pixels and 2 local views of 16, forward and backward. torchvision's chain is the
-usual one of data loaders: RandomResizedCrop with anti-aliasing, flip, ColorJitter, grey,
-GaussianBlur, solarise, image by image.
+Both commands print CPU milliseconds per image or view on one thread. They print the best of several
+rounds, because other work on the machine only makes times longer. A step is a forward and a
+backward pass of the small encoder on random images, with 2 global views of 32 pixels and 2 local
+views of 16 pixels. torchvision's transforms are those of usual data loaders: RandomResizedCrop with
+anti-aliasing, flip, ColorJitter, grey, GaussianBlur, solarise. They process one image at a time.
 """
 
 from __future__ import annotations

@@ -40,7 +40,9 @@ def study(
     run: Callable[[Trial], dict[str, Any]],
     report: Callable[[], None],
 ) -> None:
-    """Run the trials without a result from the command line, append each to `raw`, then report.
+    """Run the trials that have no result, append each new result to `raw`, and then report.
+
+    The options come from the command line.
 
     `trials` is called again after each training, because it may depend on results.
     """

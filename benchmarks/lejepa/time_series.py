@@ -9,10 +9,10 @@ standardised. Each encoder is a convolutional network of three layers and 128 fe
 trained for 150 steps of 32 series of the training part. A view is a random half or more of the
 series, stretched, scaled and with noise. The self-supervised encoders are evaluated by a linear
 probe that is fitted on the training part. The linear model is the same probe on the points
-themselves. The learning rate is 2e-3 for all, with three seeds, and nothing is tuned. This was
-fixed before the first run: LeJEPA wins if it has the best mean rank. (A first version, with 400
-steps of 64 series of 128 points, took 20 CPU seconds per training and was stopped after two data
-sets.)
+themselves. All trainings have the learning rate 2e-3. There are three seeds, and nothing is tuned.
+This criterion was fixed before the first run: LeJEPA wins if it has the best mean rank. (A first
+version, with 400 steps of 64 series of 128 points, took 20 CPU seconds per training and was stopped
+after two data sets.)
 """
 
 from __future__ import annotations

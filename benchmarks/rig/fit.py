@@ -1,11 +1,11 @@
-"""The time of `shiomi rig fit`, next to llmfit.
+"""Measure the time of `shiomi rig fit`, next to llmfit.
 
     python -m benchmarks.rig.fit [--llmfit PROGRAM]
 
 llmfit is the program that people would use instead (the package `llmfit`). Its binary is searched
-on the PATH unless --llmfit names it. Without it, only this project's figures are printed. The
-function `asked` gets the speeds that `benchmarks.rig.people` needs. It runs `llmfit plan` with a
-hardware profile that states the GPU's true bandwidth and peak compute.
+on the PATH unless --llmfit names it. If llmfit is not found, only this project's figures are
+printed. The function `asked` gets the speeds that `benchmarks.rig.people` needs. It runs `llmfit
+plan` with a hardware profile that states the GPU's true bandwidth and peak compute.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def run(command: Sequence[str]) -> None:
 
 
 def times(llmfit: str | None) -> None:
-    """Print how long a table of models takes."""
+    """Print how long it takes to make a table of models."""
     models = known_models()
     print(f"{'':58s}{'wall':>9s}{'CPU':>9s}")
     for text in MACHINES:

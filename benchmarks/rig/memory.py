@@ -2,11 +2,11 @@
 
     python -m benchmarks.rig.memory
 
-1. caches: each measured figure in kv_reference.csv (from issues of six projects, each with its
-   engine);
-2. weights: sizes of Llama 3 70B files, predicted from bits per weight that were measured on 8B
-   files, next to the number of parameters times the mean bits;
-3. out of memory: all configurations of xiongjiedai_llama3.csv, two of which do not fit.
+1. caches: each measured figure in kv_reference.csv. The figures come from issues of six projects,
+   and each row names its engine;
+2. weights: the sizes of Llama 3 70B files. The estimates use bits per weight that were measured on
+   8B files. The naive formula is the number of parameters times the mean bits;
+3. out of memory: all configurations of xiongjiedai_llama3.csv. Two of them do not fit.
 
 The tables must be under $SHIOMI_DATA/rig (default ../shared/data/rig).
 """
@@ -46,7 +46,7 @@ def bge_reranker() -> Model:
         architecture="bert",
         layers=(block,) * 24,
         hidden_size=1024,
-        vocabulary=0,  # it gives one score, no logits
+        vocabulary=0,  # the model returns one score, not logits
         embedding_parameters=(250_002 + 8_194) * 1024,
         output_parameters=1024 * 1025,
         source="config.json of BAAI/bge-reranker-v2-m3",

@@ -2,21 +2,25 @@
 
     python -m benchmarks.rig.people            prints; with --write, keeps
 
-The coefficients are fitted on a few tables, each of one person and one version of llama.cpp. The
-rows here are from other people, with engines of 2026 and other models, drivers and backends. They
-are from localmaxxing.com, as AlexsJones/llmfit stores it, and from speeds published between
-December 2025 and September 2026 (measured_2026.csv). None of these rows was used for the
-coefficients. They give, for each kind of model and age of the coefficients, the usual ratio of
-measured to estimated speed, a factor per GPU type, and the bounds. To find the bounds for GPU types
-that nobody measured, all rows of one GPU type are left out, one type after the other. A
-configuration is a GPU, a model and a format; if it was measured several times, the median is used.
-Rows with a context above 32,768 tokens that the prompt does not fill are left out, because the
-context may have been full when they were measured. Three kinds of rows of localmaxxing are left out
-as misconfigured or partly in RAM: speeds below 0.5 or above 1.7 times the estimate, models below 1
-B, and models that need more than 85 % of the GPU's memory.
+The coefficients are fitted on a few tables. Each table is from one person and one version of
+llama.cpp. The rows here are from other people, with engines of 2026 and other models, drivers and
+backends. They are from localmaxxing.com, as AlexsJones/llmfit stores it, and from speeds published
+between December 2025 and September 2026 (measured_2026.csv). None of these rows was used for the
+coefficients.
 
-For writing, the changes of newer engines are fitted first (`estimate/newer.py`), without the GPU
-type that is left out.
+The rows are used to compute three results for each kind of model and age of the coefficients: the
+usual ratio of measured to estimated speed, a factor per GPU type, and the bounds. To find the
+bounds for GPU types that nobody measured, all rows of one GPU type are left out, one type after the
+other.
+
+A configuration is a GPU, a model and a format. If a configuration was measured several times, the
+median is used. Rows with a context above 32,768 tokens that the prompt does not fill are left out,
+because the context may have been full when they were measured. Three kinds of rows of localmaxxing
+are left out as misconfigured or partly in RAM: speeds below 0.5 or above 1.7 times the estimate,
+models below 1 B parameters, and models that need more than 85 % of the GPU's memory.
+
+For the speed of writing, the changes of newer engines are fitted first (`estimate/newer.py`). The
+GPU type that is left out is not used in this fit either.
 """
 
 from __future__ import annotations
@@ -48,7 +52,7 @@ from shiomi.rig.model.model import LayerKind, Model
 from shiomi.rig.model.quantisation import find_quantisation
 
 OUT = ROOT / "src" / "shiomi" / "rig" / "estimate" / "data" / "people.json"
-SIZES = {  # memory size of rows that state none; no speed depends on it
+SIZES = {  # memory sizes for rows that do not state a size; no speed depends on them
     "Radeon 8060S": "Radeon 8060S 128 GB",
     "M1 Ultra 48-core": "M1 Ultra 48-core 64 GB",
     "M4 10-core": "M4 10-core 16 GB",
@@ -58,9 +62,9 @@ ENGINES = ("llama.cpp", "ollama", "lmstudio")
 MEMORY = {"RTX 3060": " 12 GB", "RTX 3080": " 10 GB", "RTX 4060 Ti": ""}  # as the preset says
 BATCHES = ("", "1", "256", "512", "1024", "2048", "4096")  # users, or llama.cpp's -b
 MOST_CONTEXT = 32_768
-FULL = 0.85  # of the GPU's memory
+FULL = 0.85  # share of the GPU's memory; a model that needs more is left out
 TAIL = 8  # per cent of configurations beyond each bound
-LEAST_PROMPT = 256  # tokens; the time of shorter ones is mostly overhead
+LEAST_PROMPT = 256  # tokens; the time for a shorter prompt is mostly overhead
 
 
 NAMES = ("old_layers", "old_unpacking", "experts", "linear", "discrete_amd")
@@ -119,7 +123,7 @@ def changes_of(found: Sequence[Case]) -> Changes:
 
 
 def rows() -> Iterator[tuple[dict[str, str], Gpu, KnownModel, str]]:
-    """Rows that can be compared."""
+    """Yield the rows that can be compared with estimates."""
     models = known_models()
     for row in read_table("localmaxxing_rows.csv"):
         if row["engine"] not in ENGINES or "True" in (row["spec"], row["mtp"]):
@@ -255,8 +259,8 @@ def _measured(phase: str) -> Iterator[Row]:
 
 
 def centre(found: Sequence[Case], kind: str, age: str) -> float:
-    """Return the usual measured / estimated ratio of a kind of model, or for prompts of an age.
-    Groups with few rows are shrunk towards 1.
+    """Return the usual ratio of measured to estimated speed for a kind of model. For prompts, the
+    ratio is for an age of the coefficients. The ratio of a group with few rows is shrunk towards 1.
     """
     if found[0].terms:
         shares = [x.share for x in found if x.kind == kind]
@@ -273,7 +277,10 @@ def factor(found: Sequence[Case], gpu: str) -> float:
 
 
 def bounds(shares: Sequence[float]) -> tuple[float, float]:
-    """Return bounds relative to the corrected estimate, with TAIL per cent of rows beyond each."""
+    """Return the lower and the upper bound as factors on the corrected estimate.
+
+    TAIL per cent of the rows lie beyond each bound.
+    """
     cuts = statistics.quantiles(sorted(shares), n=100, method="inclusive")
     return min(cuts[TAIL - 1], 1.0), max(cuts[-TAIL], 1.0)
 
@@ -284,7 +291,10 @@ def changed(found: Sequence[Case], changes: Changes) -> list[Case]:
 
 
 def residuals(found: Sequence[Case], *, unseen: bool) -> list[tuple[Case, float]]:
-    """Return measured / corrected speed, fitted without the row or its whole GPU type."""
+    """Return each case with its ratio of measured to corrected speed.
+
+    The corrections are fitted without the row itself or, if `unseen`, without its whole GPU type.
+    """
     left = []
     fits: dict[str, Changes] = {}
     everything = changes_of(found) if found[0].terms else {}
@@ -304,7 +314,8 @@ def residuals(found: Sequence[Case], *, unseen: bool) -> list[tuple[Case, float]
     return left
 
 
-Pair = tuple[str, float, float]  # GPU type; logarithms of the measured one's share and another's
+# The GPU type, and the logarithms of two shares: of the measured model, and of another model.
+Pair = tuple[str, float, float]
 
 
 def beside(llmfit: str) -> None:
@@ -325,8 +336,8 @@ def beside(llmfit: str) -> None:
 
 
 def after_measuring(found: Sequence[Case]) -> dict[str, object]:
-    """Return how much of one measurement's factor applies to other models on the same GPU, and the
-    bounds.
+    """Return how much of the factor of one measurement applies to other models on the same GPU, and
+    the bounds after this measurement.
 
     For each GPU type, the weight and the bounds were fitted to pairs of other GPU types.
     """

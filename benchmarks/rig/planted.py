@@ -2,9 +2,10 @@
 
     python -m benchmarks.rig.planted         which planted faults the checker finds
 
-The rules here read the CSV files of the catalogue and are written a second time. For rules of thumb
-they keep a margin: the supply of a sound build gives 1.5 times what the parts draw, the supply of a
-faulty build less than that. Only rows that state all values that a rule needs are drawn.
+The rules here read the CSV files of the catalogue and were written independently of the rules in
+`shiomi.rig`. For rules of thumb they keep a margin: the supply of a sound build gives 1.5 times the
+power that the parts draw, and the supply of a faulty build gives less power than the parts draw. A
+row is used only if it states all values that the rules need.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Planted:
     kits: int = 1
     shared_layers: bool = False
     volts: float = 100.0
-    amps: float = 15.0  # that other devices leave
+    amps: float = 15.0  # the amperes of the circuit that other devices do not use
 
     def ids(self) -> list[str]:
         """Return the catalogue ids; the id of the card occurs once per card."""
@@ -72,7 +73,7 @@ def load() -> Rows:
 
 
 def _plugs(row: Row) -> tuple[int, int]:
-    """(8-pin or 6-pin, 12 V) of a card."""
+    """Return two numbers of plugs of a card: plugs with 8 or 6 pins, and 12 V plugs."""
     twelve = max(int(f(row, "p12vhpwr")), int(f(row, "p12v2x6")))
     return int(f(row, "p6") + f(row, "p8")), twelve
 
@@ -123,7 +124,7 @@ def _generation(cpu: Row, board: Row) -> bool | None:
     """Return whether the board's chipset runs this generation; None if the oracle does not know.
 
     LGA 1151 is the name of two different sockets. Chipsets of series 100 and 200 run processors
-    6000 and 7000; series 300 runs the later ones.
+    6000 and 7000; chipsets of series 300 run the later processors.
     """
     if cpu["socket"] == "LGA 1151":
         name = re.search(r"Core i\d[ -](\d)\d{3}[A-Z]*\b", cpu["name"])
@@ -137,7 +138,7 @@ def _generation(cpu: Row, board: Row) -> bool | None:
 
 
 def _same(socket: str) -> str:
-    """Return one name of a socket that has two."""
+    """Return the name of a socket; if the socket has two names, always the same one of them."""
     return "TR4" if socket == "sTR4" else socket
 
 
@@ -165,9 +166,10 @@ def _slots(p: Planted) -> float:
 
 
 class Rule(NamedTuple):
-    """Whether a rule is broken, and whether it surely holds. Builds in between are not used.
+    """Two functions: whether a rule is broken, and whether it surely holds.
 
-    `about` names parts that the rule compares. One of them is drawn again until the rule is broken.
+    A build for which neither is true is not used. `about` names the parts that the rule compares.
+    One of these parts is drawn again until the rule is broken.
     """
 
     broken: Callable[[Planted], bool]
@@ -176,8 +178,9 @@ class Rule(NamedTuple):
 
 
 def _crowded(p: Planted) -> bool:
-    """Return whether the cards find no room in a row: all but the last must lie on the board, and
-    a mainstream board takes two.
+    """Return whether there is not enough room for the cards next to each other.
+
+    All cards except the last must lie on the board, and a mainstream board takes two cards.
     """
     widths = -(-f(p.parts["gpu"], "slots") // 1)
     positions = {"Mini-ITX": 1, "Thin Mini-ITX": 1, "Micro ATX": 4, "ATX": 7, "EATX": 8}
@@ -303,7 +306,7 @@ def _draw(rows: Rows, rng: random.Random, fault: str | None) -> Planted:
 
 
 def sound(count: int, seed: int) -> Iterator[Planted]:
-    """Builds with no fault."""
+    """Yield builds without a fault."""
     rng, rows = random.Random(seed), load()
     for _ in range(count):
         yield _draw(rows, rng, None)
@@ -317,7 +320,8 @@ def planted(count: int, seed: int) -> Iterator[Planted]:
 
 
 def main() -> None:
-    """Print how many faulty builds are refused for their fault, and how many sound ones."""
+    """Print how many faulty builds are refused for their fault, and how many sound builds are
+    refused."""
     catalog = load_catalog()
     right: Counter[str] = Counter()
     drawn: Counter[str] = Counter()

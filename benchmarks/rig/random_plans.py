@@ -3,9 +3,9 @@
     python -m benchmarks.rig.random_plans [--plans 1000] [--seed 0]
 
 Each plan uses random parts of the whole catalogue at random prices, and a random budget, use,
-circuit and number of cards. The rules of `planted`, which share no code with the planner, judge the
-answers. The script prints the number of plans and every impossible plan. The exit status is 1 if
-there is one.
+circuit and number of cards. The answers are checked by the rules of `planted`, which share no code
+with the planner. The script prints the number of plans and every impossible plan. The exit status
+is 1 if there is an impossible plan.
 """
 
 from __future__ import annotations

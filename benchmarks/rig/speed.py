@@ -1,9 +1,10 @@
-"""The error of the fitted coefficients on rows of the same tables that were left out of the fit.
+"""Print the errors of the fitted coefficients on rows that were left out of the fit.
 
     python -m benchmarks.rig.speed
 
-Every figure is for rows whose GPU type was not used in the fit (or whose model was not, if only one
-GPU was measured). `benchmarks.rig.people` tests rows of other people, and llmfit on the same rows.
+Every figure is for rows whose GPU type was not used in the fit. If only one GPU was measured, the
+figure is for rows whose model was not used in the fit. `benchmarks.rig.people` tests the
+coefficients on rows of other people, and llmfit on the same rows.
 The tables must be under $SHIOMI_DATA/rig.
 """
 
@@ -141,16 +142,17 @@ def batched() -> list[tuple[Row, float]]:
 
 
 def _whole(row: Row) -> float:
-    """Return the seconds for one layer's cache as if the layer had full attention."""
+    """Return the seconds for reading a layer's cache, computed as if it had full attention."""
     layer = max(row.model.layers, key=_values)
     values = layer.kv_heads * (layer.key_dim + layer.value_dim) * 2 * row.depth
     return values / 1e9 / row.gpu.bandwidth_gb_s
 
 
 def coverage_by_group(name: str, errors: Sequence[tuple[Row, float]]) -> None:
-    """Print how many rows lie within an interval as wide as their architecture's GPUs differ.
+    """Print how many rows lie within the interval of their architecture.
 
-    The width comes from the other GPU types.
+    The error of a row is measured in units of the spread of its architecture. The width of the
+    interval, in these units, comes from the other GPU types.
     """
     sizes = normalised(errors)
     hits = {}
@@ -170,7 +172,7 @@ def coverage(name: str, errors: Sequence[tuple[Row, float]]) -> None:
 
 
 def covered(name: str, hits: dict[str, list[bool]]) -> None:
-    """Print the share of rows that an interval holds, over all rows and by what was left out."""
+    """Print the share of rows inside their interval: of all rows, and of each group left out."""
     inside = [hit for own in hits.values() for hit in own]
     shares = [float(np.mean(own)) for own in hits.values()]
     print(

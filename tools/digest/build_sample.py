@@ -46,7 +46,7 @@ LINKS = {
 
 
 def build(shared: Path, excerpts: Path) -> dict[str, bytes]:
-    """The sample's files by name, uncompressed: JSON Lines, one thread per line."""
+    """Return the sample's files by name, uncompressed: JSON Lines, one thread per line."""
     weeks = [Week(last) for last in SAMPLE_WEEKS]
     since, until = weeks[0].before(WEEKS_BEFORE).start, weeks[-1].end
     front_page = read_front_page(shared, since, until)
@@ -75,7 +75,7 @@ def build(shared: Path, excerpts: Path) -> dict[str, bytes]:
 
 
 def read_rows(shared: Path, since: int, until: int) -> list[dict[str, Any]]:
-    """The rows of threads.parquet created in [since, until)."""
+    """Return the rows of threads.parquet whose threads were created in [since, until)."""
     table = pq.read_table(shared / "digest" / "threads.parquet")
     inside = pc.and_(pc.greater_equal(table["t"], since), pc.less(table["t"], until))
     rows: list[dict[str, Any]] = table.filter(inside).to_pylist()
@@ -109,8 +109,9 @@ def submitted_by(front_page: dict[int, tuple[Reading, ...]]) -> dict[int, int]:
 
     Hacker News numbers its items in order of submission. So a story was submitted before any item
     with a higher number was first seen. This corrects most of the delay of a story that reached the
-    front page late. For the 535 stories with a known time, 90 % of these bounds are within 1.6 h of
-    it; 90 % of the first readings are within 21.4 h (`--times` measures it).
+    front page late. `--times` measures the error for the 535 stories with a known submission time.
+    90 % of these bounds are within 1.6 h of the submission time. 90 % of the first readings are
+    within 21.4 h of it.
     """
     bounds: dict[int, int] = {}
     earliest: int | None = None
@@ -138,8 +139,9 @@ def to_thread(
 ) -> Thread | None:
     """Return a row as a thread; None for a Hacker News story that was never on the front page.
 
-    Before 2020-11-17 the table has every story with two comments, afterwards only stories of the
-    front page. The others are left out to make the weeks comparable.
+    Before 2020-11-17 the table has every story with two comments. After that day it has only
+    stories of the front page. To make the weeks comparable, stories that were never on the front
+    page are left out.
     """
     community = COMMUNITIES[row["community"]]
     name = row["uid"].split(":", 1)[1]
@@ -148,7 +150,7 @@ def to_thread(
         if int(name) not in front_page:
             return None
         readings = front_page[int(name)]
-        if row["src"] == "hn-history":  # which knows only when a story was first seen
+        if row["src"] == "hn-history":  # this source has only the time when a story was first seen
             created = submitted[int(name)]
     else:
         readings = (undated_reading(community, row["score"], row["comments"]),)
@@ -195,7 +197,7 @@ def earlier_titles(shared: Path, threads: Iterable[Thread]) -> Iterator[Thread]:
 
 
 def read_excerpts(path: Path) -> dict[str, tuple[Passage, ...]]:
-    """The quoted excerpts by the uid of their thread, in the order of the file."""
+    """Return the quoted excerpts by the uid of their thread, in the order of the file."""
     quoted: dict[str, list[Passage]] = defaultdict(list)
     if path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():

@@ -2,10 +2,11 @@
 
     python tools/digest/japanese_english.py path/to/jamdict.db
 
-Sources: JMdict (EDRDG, CC BY-SA 3.0; as the database of the package jamdict-data 1.5) and
-glossary.toml. A line has a Japanese word, its English stems, and, between them, the share of texts
-of 100 words in which one of the stems occurs by chance. The texts are the r/LocalLLaMA threads of
-the shared data. Words that match more than 40 % of the texts are left out.
+The sources are JMdict (EDRDG, CC BY-SA 3.0; as the database of the package jamdict-data 1.5) and
+glossary.toml. A line has three columns: a Japanese word, a share, and the English stems of the
+word. The share shows how often a stem occurs by chance: it is the share of texts of 100 words that
+contain one of the stems. The texts are the r/LocalLLaMA threads of the shared data. Words that
+match more than 40 % of the texts are left out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from benchmarks.digest.localllama_weeks import localllama_threads
 from shiomi.digest.writing.names import folded
 
 OUT = Path(__file__).parents[2] / "src/shiomi/digest/writing/japanese_english.tsv.gz"
-CHUNK, CHUNKS = 100, 6_000  # words of a text, texts
+CHUNK, CHUNKS = 100, 6_000  # the number of words in a text, and the number of texts
 COMMON = 0.4  # share of texts above which a word is too common
 MOST_STEMS = 14
 LONGEST_STEM = 6
@@ -77,7 +78,7 @@ _STEMS = {
 
 
 def texts() -> list[set[str]]:
-    """Return sets of stems of texts of 100 words."""
+    """Return the set of word stems of each text of 100 words."""
     chunks: list[set[str]] = []
     for thread in localllama_threads():
         text = " ".join([thread.title, *(passage.text for passage in thread.passages)])

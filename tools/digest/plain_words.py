@@ -17,7 +17,9 @@ from collections import Counter
 from pathlib import Path
 
 OUT = Path(__file__).parents[2] / "src/shiomi/digest/writing/plain_words.txt"
-THREADS, SMALL = 6, 0.8  # threads a word must be in; share of its uses in small letters
+# The least number of threads that contain a plain word, and the least share of its uses that are
+# in small letters.
+THREADS, SMALL = 6, 0.8
 NAMES = frozenset({"openai", "numpy", "vllm"})  # names that often occur in small letters
 HEAD = """\
 # Words of English prose that comments write in small letters nearly always: no names.

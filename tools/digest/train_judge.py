@@ -4,13 +4,16 @@
     python tools/digest/train_judge.py --base MODEL [--out MODEL]
     python tools/digest/train_judge.py --minilm
 
-With --minilm it fits the second judge, which also uses MiniLM. Run this after each change of the
-features or of model.npz. `--base` is the file that tools/digest/train_linker.py wrote. The script
-reads the labels of the training half of benchmarks/digest/data/same_story.jsonl, and all labels of
-same_story_more.jsonl and linking_labelled.jsonl. The other half of same_story.jsonl is for the
-published figures and is never read here. A judge has two logistic regressions: one story or not,
-and tied (one story or related) or not. The strength of their regularisation was chosen by
-cross-validation over weeks.
+With --minilm the script fits the second judge, which also uses MiniLM. Run the script after each
+change of the features or of model.npz. `--base` is the file that tools/digest/train_linker.py
+wrote.
+
+The script reads the labels of the training half of benchmarks/digest/data/same_story.jsonl, and all
+labels of same_story_more.jsonl and linking_labelled.jsonl. The other half of same_story.jsonl is
+for the published figures and is never read here. A judge consists of two logistic regressions. The
+first decides whether a pair is one story. The second decides whether a pair is tied, which means
+that it is one story or related. The strength of their regularisation was chosen by cross-validation
+over weeks.
 """
 
 from __future__ import annotations
@@ -37,8 +40,8 @@ STRENGTH = 0.05
 
 
 def read_labels(half: str) -> list[dict[str, Any]]:
-    """Return the labelled pairs of one half. "train" also has all pairs that are in neither
-    half.
+    """Return the labelled pairs of one half. The half "train" also includes all pairs that belong
+    to neither half.
     """
     rows = [json.loads(line) for line in LABELS.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row["half"] == half]
@@ -75,12 +78,12 @@ def inputs(model: Model, rows: list[dict[str, Any]]) -> np.ndarray:
 
 
 def meaning(rows: list[dict[str, Any]]) -> np.ndarray:
-    """The cosines of MiniLM of the labelled pairs: (p, 4)."""
+    """Return the cosines of MiniLM's vectors for the labelled pairs: (p, 4)."""
     return meaning_features(SentenceEncoder(), *with_threads(rows))
 
 
 def base_model(arrays: dict[str, np.ndarray]) -> Model:
-    """A model whose judge of stories is still empty."""
+    """Return a model whose judge of stories is still empty."""
     count = 1 + len(FEATURES) + len(PAGE_FEATURES)
     return Model(
         table=arrays["table"].astype(np.float32)

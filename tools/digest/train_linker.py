@@ -1,4 +1,4 @@
-"""Train the encoder and the odds of one page of src/shiomi/digest/linking/model.npz.
+"""Train two parts of src/shiomi/digest/linking/model.npz: the encoder and the odds of one page.
 
 Then run `python tools/digest/train_judge.py --base .cache/linker.npz`, which writes model.npz.
 
@@ -6,10 +6,10 @@ Then run `python tools/digest/train_judge.py --base .cache/linker.npz`, which wr
     python tools/digest/train_linker.py [--out model.npz] [--train-only] [--keep FOLDER]
 
 The script reads threads.parquet of SHIOMI_DATA (default ../shared/data), but only threads created
-before 2020-06-24. So it reads none of the test threads, which are the queries of 2020-07..10 and
-all threads within a week of them. Structure, features and thresholds were chosen on the window
-2019-08..2020-06, after training with `--train-only` (threads before 2019-07-24). Then the weights
-were fitted to both periods, because the years before 2019-08 have no r/programming thread.
+before 2020-06-24. So it does not read the test threads, which are the queries of 2020-07..10 and
+all threads within a week of these queries. Structure, features and thresholds were chosen on the
+window 2019-08..2020-06, after training with `--train-only` (threads before 2019-07-24). Then the
+weights were fitted to both periods, because the years before 2019-08 have no r/programming thread.
 Everything is seeded. `--keep` stores the trained encoders, for runs that were interrupted or that
 change only the judge.
 
@@ -21,10 +21,10 @@ change only the judge.
 2. Judge. The judge consists of multilayer perceptrons over the features of pairs (features.py). It
    is trained on pairs of a Lobsters or r/programming thread with each Hacker News thread within 7
    days. A pair is one story if both have one canonical URL. Pairs with equal titles and different
-   URLs are left out. The judge learns from the first and the last third of the years. The encoder
-   and the word frequencies for each of these come from the other two thirds, for two reasons:
-   cosines of pairs on which an encoder was trained are too good, and in use, the words of future
-   stories are also new to the frequencies.
+   URLs are left out. The judge learns from the first and the last third of the years. For each of
+   these thirds, the encoder and the word frequencies come from the other two thirds. There are two
+   reasons: cosines of pairs on which an encoder was trained are too high, and later, when the model
+   is used, new stories have words that are not in the frequencies.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def read_rows(end: int) -> list[Row]:
 
 
 def tellings(rows: Sequence[Row], rng: random.Random) -> list[Telling]:
-    """Return pairs of titles of one page, and of titles and URL words. Similar pairs are thinned
-    out.
+    """Return pairs of two titles of one page, and pairs of a title and the words of its URL. Some
+    pairs with similar texts are left out.
     """
     pages: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -140,7 +140,7 @@ def tellings(rows: Sequence[Row], rng: random.Random) -> list[Telling]:
 
 
 def url_words(url: str) -> str:
-    """The words of the longest path segment of the URL; "" if there are too few."""
+    """Return the words of the longest path segment of the URL; "" if there are too few words."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -166,7 +166,7 @@ def jaccard(a: str, b: str) -> float:
 
 
 def bag_ids(texts: Sequence[str]) -> list[Ids]:
-    """For each text, the table rows whose sum is its vector."""
+    """Return, for each text, the numbers of the table rows whose sum is the text's vector."""
     split = [normal_title(text).split() for text in texts]
     known: dict[str, Ids] = {}
     new = sorted({word for row in split for word in row})
@@ -200,7 +200,7 @@ class Bags(nn.Module):
         return f.normalize(self.table(ids, starts, per_sample_weights=weights), dim=1)
 
     def arrays(self) -> NDArray[np.float32]:
-        """The table with its gains: (2 * BUCKETS, DIMENSIONS)."""
+        """Return the table multiplied by its gains: (2 * BUCKETS, DIMENSIONS)."""
         scaled = self.table.weight * torch.exp(self.gain)[:, None]
         return np.asarray(scaled.detach().numpy(), np.float32)
 
@@ -242,7 +242,7 @@ def train_encoder(pairs: Sequence[Telling], epochs: int) -> NDArray[np.float32]:
 
 
 def batches_near_in_time(count: int, rng: np.random.Generator) -> Iterable[Ids]:
-    """Batches of neighbours among `count` items in order of time."""
+    """Return batches of items that are near in time; the `count` items are in order of time."""
     span = 4 * BATCH
     offset = int(rng.integers(0, span))
     starts = np.array(range(-offset, count, span))
@@ -255,7 +255,7 @@ def batches_near_in_time(count: int, rng: np.random.Generator) -> Iterable[Ids]:
 
 
 def inverse_frequency(rows: Sequence[Row]) -> NDArray[np.float32]:
-    """log(n / document frequency) of words by hash: (FREQUENCIES,)."""
+    """Return log(n / document frequency) of words, by the hash of the word: (FREQUENCIES,)."""
     counts = np.zeros(FREQUENCIES)
     for row in rows:
         for word in set(normal_title(row.title).split()):
@@ -316,7 +316,7 @@ def train_judges(
 def train_judge(
     x: torch.Tensor, y: torch.Tensor, seed: int, epochs: int = 10
 ) -> tuple[nn.Linear, ...]:
-    """The layers of a perceptron with rectified units in two hidden layers."""
+    """Return the layers of a trained perceptron with rectified units in two hidden layers."""
     torch.manual_seed(seed)
     layers = (nn.Linear(len(FEATURES), 32), nn.Linear(32, 16), nn.Linear(16, 1))
     network = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
@@ -393,7 +393,7 @@ def main() -> None:
 def encoder_arrays(
     pairs: Sequence[Telling], epochs: int, keep: Path | None, name: str
 ) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """The table of an encoder and the steps of its rows, as they are stored."""
+    """Return the table of an encoder and the step sizes of its rows, in their stored form."""
     kept = keep / f"{name}-{epochs}.npz" if keep else None
     if kept and kept.exists():
         with np.load(kept) as stored:
@@ -406,7 +406,7 @@ def encoder_arrays(
 
 
 def widened(table: NDArray[np.int8], steps: NDArray[np.float16]) -> NDArray[np.float32]:
-    """The table as it will be loaded."""
+    """Return the table in the form in which it will be loaded."""
     return table * steps.astype(np.float32)[:, None]
 
 

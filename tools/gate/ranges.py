@@ -1,8 +1,9 @@
 """Write `src/shiomi/gate/data/ranges/`: the networks that operators publish, one file per name.
 
 The source is the copy of lord-alfred/ipranges (CC0-1.0) in the folder of real data. `apple-proxy`
-is not used: these are the exits of iCloud Private Relay, behind which are people. `duckassistbot`
-has its own file although it equals `duckduckbot` now, as the two may differ later.
+is not used, because its addresses are the exits of iCloud Private Relay, which people use.
+`duckassistbot` now has the same addresses as `duckduckbot`. It still has its own file, because the
+two lists may differ later.
 
     python tools/gate/ranges.py
 """

@@ -1,7 +1,7 @@
 """Write `src/shiomi/gate/data/user_agents.tsv` from the lists in the folder of real data.
 
 The sources are crawler-user-agents (MIT; patterns and tags), ai.robots.txt (MIT; names), and our
-own tables next to the result. The browsers of uap-core are used only in tests.
+own tables in the same folder as the result. The browsers of uap-core are used only in tests.
 
     python tools/gate/user_agents.py
 """

@@ -4,7 +4,8 @@
 
 This reads the tables under $SHIOMI_DATA/rig; the README there names the source of each. Only the
 fitted coefficients are shipped, not the tables. Every interval comes from the residuals of rows
-whose GPU type was left out of the fit (or whose model was, if only one GPU was measured).
+whose GPU type was left out of the fit. If only one GPU was measured, the model of the rows was left
+out instead.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from tools.rig.rows import ROOT, Row, read_community, read_llama3, read_spark, r
 
 from shiomi.rig.estimate.speed import DECODE_TERMS, PREFILL_TERMS
 
-FAMILIES = {  # the nearest first
+FAMILIES = {  # the most similar family first
     "m1": ("apple",), "m2": ("apple",), "m3": ("apple",), "m4": ("apple",), "m5": ("m4", "apple"),
     "hopper": ("ampere-dc",), "volta": ("ampere-dc",),
     "pascal": ("ampere",), "turing": ("ampere",), "turing-gtx": ("turing", "ampere"),
@@ -51,9 +52,9 @@ def phase_table(
 ) -> dict[str, Any]:
     """Return the entry of coefficients.json for one phase of one engine version.
 
-    `key` names the group of rows that is left out to compute the intervals. `unseen` are the log
-    errors of groups that were left out as a whole. `machine` are the log errors after one
-    measurement (None: computed from these rows).
+    `key` returns the name of the group to which a row belongs; one group at a time is left out to
+    compute the intervals. `unseen` are the log errors of groups that were left out as a whole.
+    `machine` are the log errors after one measurement; None: compute them from these rows.
     """
     pooled, groups = fit_phase(rows, shrink)
     errors = left_out(rows, shrink, key)

@@ -17,7 +17,7 @@ from shiomi.rig.machine.gpus import find_gpu
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """Wall watts while a desktop writes, measured."""
+    """The measured watts at the wall while a desktop generates text."""
 
     gpu: str
     tdp: float
@@ -25,7 +25,7 @@ class Power:
 
 
 def read_power() -> list[Power]:
-    """Geerling's rows of one desktop (Core Ultra 265K) with one discrete GPU after another."""
+    """Return Geerling's rows of one desktop (Core Ultra 265K) with different discrete GPUs."""
     rows = []
     for line in read_table("geerling_tg_watts.csv"):
         name = re.fullmatch(r"Intel 265K Custom PC \((.+)\)", line["system"])
@@ -38,7 +38,10 @@ def read_power() -> list[Power]:
 
 
 def fit_power(rows: Sequence[Power]) -> tuple[float, float]:
-    """Return host watts and watts per watt of TDP, fitted by least absolute relative deviations."""
+    """Return the watts of the host, and the watts at the wall per watt of TDP.
+
+    They are fitted by least absolute relative deviations.
+    """
     tdp = np.array([row.tdp for row in rows])
     watts = np.array([row.watts for row in rows])
 

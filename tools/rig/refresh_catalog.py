@@ -1,9 +1,9 @@
 """Build the shipped catalogue: `python -m tools.rig.refresh_catalog SOURCE [--out FOLDER]`.
 
 SOURCE is a checkout of buildcores-open-db at a commit whose README grants ODC-By 1.0. With
-`--reduced` it is a folder of `opendb_<category>.csv` files made from such a checkout. Later commits
-have a NOTICE that puts the data under CC BY-NC-SA 4.0, which this project cannot ship. Such a
-checkout is refused. Write the commit into ATTRIBUTION.md.
+`--reduced`, SOURCE is a folder of `opendb_<category>.csv` files made from such a checkout. Later
+commits have a NOTICE that puts the data under CC BY-NC-SA 4.0, which this project cannot ship. A
+checkout with this NOTICE is refused. Write the commit into ATTRIBUTION.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FOLDERS = {
 }  # fmt: skip
 REDUCED = {Category.STORAGE: "storage_nvme"}
 
-# Columns and their paths in the JSON record. `from_record` adds what needs more than a look-up.
+# Columns and their paths in the JSON record. `from_record` adds columns that must be computed.
 PATHS: dict[Category, dict[str, str]] = {
     Category.GPU: {
         "chipset": "chipset", "vram_gb": "memory", "length_mm": "length",
@@ -83,7 +83,7 @@ def cell(value: Any) -> str:
 
 
 def pcie(slots: Any) -> str:
-    """Slots as "1x gen4.0 x16|2x gen4.0 x1"."""
+    """Return the slots as a text such as "1x gen4.0 x16|2x gen4.0 x1"."""
     return "|".join(
         f"{x.get('quantity')}x gen{x.get('gen')} x{x.get('lanes')}"
         for x in slots or ()

@@ -40,9 +40,9 @@ def _predictor(rows: Sequence[Row]) -> Callable[[Vector], Vector]:
 def fit(rows: Sequence[Row], prior: Vector | None = None, shrink: float = 0.0) -> Vector:
     """Fit the coefficients' logarithms by robust least squares on the logarithm of the seconds.
 
-    If no row has a term, its coefficient stays at the prior. `shrink` is the weight of the prior:
-    with 1, a change of a coefficient by a factor of e costs as much as an error of 5 % (decode) or
-    10 % (prefill) in one row.
+    If a term occurs in no row, its coefficient keeps the value of the prior. `shrink` is the weight
+    of the prior. If `shrink` is 1, a change of a coefficient by a factor of e costs as much as an
+    error of 5 % (decode) or 10 % (prefill) in one row.
     """
     from scipy.optimize import least_squares  # slow to import
 
@@ -65,7 +65,7 @@ def fit(rows: Sequence[Row], prior: Vector | None = None, shrink: float = 0.0) -
 
 
 def fit_phase(rows: Sequence[Row], shrink: float) -> tuple[Vector, dict[str, Vector]]:
-    """Return the pooled coefficients' logarithms, and each group's."""
+    """Return the logarithms of the coefficients, pooled over all groups and for each group."""
     rows = sound(rows)
     pooled = fit(rows)
     groups = dict.fromkeys(row.group for row in rows)
@@ -94,7 +94,7 @@ def left_out(
 
 
 def interval(errors: Iterable[float]) -> list[float]:
-    """Return two factors; the estimated seconds times these are the conformal 80 % interval."""
+    """Return the ends of the conformal 80 % interval, as two factors on the estimated seconds."""
     ordered = np.sort([-e for e in errors])
     count = len(ordered)
     low = max(0, int(np.floor(0.1 * (count + 1))) - 1)
@@ -124,8 +124,8 @@ def normalised(errors: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
 def group_interval(errors: Sequence[tuple[Row, float]], group: str) -> list[float]:
     """Return the 80 % interval of a group as factors on the seconds: conformal, normalised.
 
-    In some architectures the GPUs are alike (Ada), in others they differ (Apple). One interval for
-    all would be too wide for the former and too narrow for the latter.
+    In some architectures the GPUs have similar errors (Ada), in others the errors differ (Apple). A
+    common interval would be too wide for Ada and too narrow for Apple.
     """
     far = float(np.quantile([z for _, z in normalised(errors)], 0.8)) * spread(errors, group)
     return [round(float(np.exp(-far)), 4), round(float(np.exp(far)), 4)]
@@ -168,8 +168,8 @@ def corrections(
 
 
 def after_one_measurement(errors: Sequence[tuple[Row, float]]) -> list[float]:
-    """Return the remaining errors of each held-out GPU after one measurement of an 8B model in
-    Q4_K_M on it."""
+    """Return the errors that remain for each held-out GPU after one measurement of an 8B model in
+    Q4_K_M on this GPU."""
     rest = []
     for name in dict.fromkeys(gpu_name(row) for row, _ in errors):
         own = [(r, e) for r, e in errors if r.gpu.name == name and r.gpus == 1]
@@ -184,8 +184,8 @@ def after_one_measurement(errors: Sequence[tuple[Row, float]]) -> list[float]:
 
 
 def sound(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows to fit on. Prompts read in F16 at less than half of Q4_K_M's speed are left
-    out.
+    """Return the rows to fit on. Rows of prompts in F16 are left out if their speed is less than
+    half of the speed in Q4_K_M.
 
     Such rows exist for the A100 SXM and the L40S. On all other GPUs F16 is faster, so these
     measurements must be faulty. They are left out of the fits, but they stay in the test rows.

@@ -42,7 +42,7 @@ OTHERS = {  # not in the catalogue: layers, width, inner width, heads, key heads
 
 @cache
 def measured_models() -> dict[str, Model]:
-    """Return the models of the tables, by their names there."""
+    """Return the models of the tables, by their names in the tables."""
     known = known_models()
     found = {x: replace(find_model(y, known).model, name=x) for x, y in CATALOGUE.items()}
     for name, (layers, width, inner, heads, keys, words) in OTHERS.items():
@@ -60,7 +60,7 @@ class Row:
     """One measurement."""
 
     gpu: Gpu
-    group: str  # architecture, or family where GPUs are pooled
+    group: str  # the architecture, or the family if the GPUs of a family are pooled
     gpus: int
     model: Model
     quantisation: str
@@ -93,7 +93,7 @@ def read_table(name: str) -> Iterable[dict[str, str]]:
 
 
 def read_llama3() -> list[Row]:
-    """XiongjieDai's table: Llama 3 8B and 70B on 15 GPU types, one to eight of each."""
+    """Return XiongjieDai's table: Llama 3 8B and 70B on one to eight GPUs of 15 types."""
     models = {"8B": measured_models()["Llama-3-8B"], "70B": measured_models()["Llama-3-70B"]}
     rows = []
     for line in read_table("xiongjiedai_llama3.csv"):
@@ -110,7 +110,7 @@ def read_llama3() -> list[Row]:
 
 
 def read_spark() -> list[Row]:
-    """llama.cpp's table of the DGX Spark: one, two and four users."""
+    """Return llama.cpp's table of the DGX Spark with one, two and four users."""
     names = {
         "gpt-oss-20b": ("gpt-oss-20b", "MXFP4_MOE"),
         "gpt-oss-120b": ("gpt-oss-120b", "MXFP4_MOE"),
@@ -129,7 +129,7 @@ def read_spark() -> list[Row]:
 
 
 def read_strix() -> list[Row]:
-    """kyuz0's tables of the Strix Halo, at depths of 0, 32k and 64k, with flash attention."""
+    """Return kyuz0's tables of the Strix Halo with flash attention, at depths 0, 32k and 64k."""
     gpu = find_gpu("Radeon 8060S 128 GB")
     rows = []
     for line in read_table("strix_halo_llamabench.csv"):
@@ -155,7 +155,8 @@ def _from_file(name: str, quantisation: str, size_gib: float) -> tuple[Model, st
 
 
 def read_community() -> list[Row]:
-    """llmfit's community files: dense models of known shape, wholly in one GPU, Q4_K_M."""
+    """Return rows of llmfit's community files: dense models of known shape, in Q4_K_M and wholly in
+    the memory of one GPU."""
     known = {
         "Llama-3.2-1B-Instruct": "Llama-3.2-1B", "Llama-3.2-3B-Instruct": "Llama-3.2-3B",
         "Meta-Llama-3.1-8B-Instruct": "Llama-3-8B", "Qwen2.5-7B-Instruct": "Qwen2.5-7B",
@@ -182,7 +183,7 @@ def read_community() -> list[Row]:
 
 
 def read_depths() -> list[Row]:
-    """kyuz0's decoding speeds at nine depths, for four models and two settings of the machine."""
+    """Return kyuz0's decoding speeds at nine depths, for four models and two machine settings."""
     gpu = find_gpu("Radeon 8060S 128 GB")
     sizes = {
         "Qwen3.6-27B-Q8_0": 26.62, "Qwen3.6-35B-A3B-UD-Q4_K_XL": 21.27,

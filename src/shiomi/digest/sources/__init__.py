@@ -1,1 +1,1 @@
-"""Communities: one file each; docs/digest/add-a-source.md."""
+"""The communities. Each has its own file; docs/digest/add-a-source.md explains how to add one."""

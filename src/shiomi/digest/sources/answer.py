@@ -25,11 +25,14 @@ __all__ = [
 
 
 class UnusableAnswerError(SourceError):
-    """An unusable answer; another request may give a usable one."""
+    """An answer that cannot be used. If the request is repeated, the next answer may be usable."""
 
 
 class ChangedApiError(SourceError):
-    """An answer without the API's documented shape: `lacks` is missing in the answer to `what`."""
+    """An answer without the documented shape of the API.
+
+    `lacks` is missing in the answer to `what`.
+    """
 
     def __init__(self, what: str, lacks: str) -> None:
         super().__init__(f"{what} answered without {lacks}; look for a newer version of shiomi")
@@ -47,11 +50,14 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes  # decompressed
-    time: int  # of receipt; unix seconds, UTC
+    time: int  # time of receipt; unix seconds, UTC
 
     @property
     def not_modified(self) -> bool:
-        """Whether the content has not changed since the answer whose validators were sent."""
+        """Whether the server says that the content has not changed since an earlier answer.
+
+        The request contained the validators of that earlier answer.
+        """
         return self.status == 304
 
     def text(self) -> str:
@@ -71,7 +77,7 @@ class Answer:
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            pass  # perhaps it is in another encoding
+            pass  # the body may be in another encoding
         try:
             return msgspec.json.decode(self.text())
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
@@ -87,7 +93,7 @@ def web_page(answer: Answer, wanted: str) -> WebPageError:
 
 
 def excerpt(answer: Answer) -> str:
-    """Return the reason in an error answer, in the form for a message: ": REASON", or ""."""
+    """Return the reason that an error answer gives, in the form ": REASON", or ""."""
     try:
         data = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

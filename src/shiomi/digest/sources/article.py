@@ -1,4 +1,6 @@
-"""Extract the text of an article as paragraphs that may be quoted, or the reason if there is none.
+"""Extract the text of an article as paragraphs that may be quoted.
+
+If the page has no article, the error gives the reason.
 
 trafilatura (extra `articles`) extracts the main text. Bot walls, media types other than HTML, and
 pages with almost no text are never treated as articles.
@@ -19,7 +21,7 @@ from shiomi.digest.thread import Passage, PassageKind
 __all__ = ["LONGEST", "NoArticleError", "check_extractor", "read_article"]
 
 LONGEST = 2_000_000  # bytes; larger pages are refused, because extraction is slow
-_MOST_TAGS = 30_000  # trafilatura's time grows with the elements, not the bytes
+_MOST_TAGS = 30_000  # trafilatura's time grows with the number of elements, not of bytes
 _MOST_PARAGRAPHS = 60
 _MOST_CHARACTERS = 30_000
 _FEWEST_WORDS = 25
@@ -33,7 +35,8 @@ class NoArticleError(SourceError):
 
 
 def check_extractor() -> None:
-    """Raise SourceError naming what to install if the extractor of articles is missing."""
+    """Raise SourceError if the extractor of articles is missing. The error names what to
+    install."""
     try:
         import trafilatura  # noqa: F401 - checks that it can be imported
     except ImportError as error:
@@ -49,8 +52,8 @@ def read_article(
     """Return the paragraphs of the article at `url` in order, as plain text.
 
     The names in `headers` may have any case. Raises NoArticleError if the page has no article: it
-    is a bot wall (which the error names), of another media type, too large, or has too little text.
-    Raises SourceError if trafilatura is missing.
+    is a bot wall, has another media type, is too large, or has too little text. The error names the
+    bot wall. Raises SourceError if trafilatura is missing.
     """
     lower = {name.lower(): value for name, value in (headers or {}).items()}
     media = lower.get("content-type", "").partition(";")[0].strip().lower()

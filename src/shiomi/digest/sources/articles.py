@@ -1,8 +1,9 @@
-"""Fetch the articles that the best threads link to: few pages, slowly, each page once.
+"""Fetch the articles that the best threads link to. Only few pages are fetched, slowly, and each
+page once.
 
-`fetch_articles()` runs after collecting, because the best threads are known only then. It obeys a
-site's robots.txt (RFC 9309), never requests a private address, and waits a month before it requests
-a page without an article again.
+`fetch_articles()` runs after collecting, because the best threads are not known earlier. It obeys a
+site's robots.txt (RFC 9309), never requests a private address, and waits 30 days before it again
+requests a page that had no article.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from shiomi.digest.thread import Passage, PassageKind, Thread, ThreadState
 
 __all__ = ["TRIED", "Articles", "best_threads", "fetch_articles"]
 
-TRIED = "articles: pages without one"  # the cursor that keeps uid → unix seconds
+TRIED = "articles: pages without one"  # name of the cursor that stores uid → unix seconds
 _PATIENCE = 30 * 86400  # seconds before a page without an article is tried again
 _MOST_TRIED = 5000
 
@@ -52,7 +53,8 @@ _NO_ARTICLE = re.compile(
     re.IGNORECASE,
 )
 
-# Error statuses whose body is read to name the wall. Http does not retry any of them.
+# If an answer has one of these error statuses, its body is read to find the name of the bot wall.
+# Http does not retry any of them.
 _NO_ROBOTS = tuple(status for status in range(400, 500) if status not in (408, 425, 429))
 _WALLS = (*_NO_ROBOTS, 999)
 
@@ -60,11 +62,12 @@ Vet = Callable[[str], None]
 
 
 def best_threads(threads: Iterable[Thread], most: int) -> list[Thread]:
-    """Return the threads whose articles are worth fetching, at most `most`, best first.
+    """Return at most `most` threads whose articles are worth fetching, best first.
 
-    Threads are ordered within their own community, by points, then comments. So each community gets
-    a share by its size. These are left out: text posts, threads that are not live or already have
-    an article, addresses known to have no article, and all but the best thread of one address.
+    Threads are ordered within their own community, by points, then by comments. So the number of
+    threads from a community depends on its size. Left out are text posts, threads that are not
+    live, threads that already have an article, and addresses that are known to have no article. If
+    several threads have the same address, only the best of them is returned.
     """
     communities: dict[str, list[Thread]] = {}
     for thread in threads:
@@ -105,16 +108,17 @@ class Articles:
 
     threads: tuple[Thread, ...]
     vet: Vet = refuse_private
-    tried: list[str] = field(default_factory=list)  # uids whose page gives no article
-    reasons: dict[str, str] = field(default_factory=dict)  # uid → why its page gives no article
-    _robots: dict[str, Robots | None] = field(default_factory=dict)  # None: keeps everyone out
+    tried: list[str] = field(default_factory=list)  # uids of threads whose page has no article
+    # uid of a thread → the reason why its page has no article
+    reasons: dict[str, str] = field(default_factory=dict)
+    _robots: dict[str, Robots | None] = field(default_factory=dict)  # None: the site allows nothing
     _reading_robots: bool = False
 
     communities: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """For messages and the archive's cursors."""
+        """The name in messages and in the archive's cursors."""
         return "articles"
 
     @property
@@ -127,7 +131,7 @@ class Articles:
         """Yield one batch per page, also for pages without an article. Ignores `since` and
         `until`."""
         _ = since, until
-        http.vet = partial(self._vet, http)  # before every request, so also at every redirect
+        http.vet = partial(self._vet, http)  # called before every request, including every redirect
         if self.vet is refuse_private:
             http.pin(public_address)
         done = read_cursor(cursor, _Done) or _Done()
@@ -141,7 +145,7 @@ class Articles:
             except (
                 UnreachableError,
                 UnresolvedError,
-            ) as error:  # a fault of the connection: tried again next time
+            ) as error:  # the connection failed: the next run tries again
                 self.reasons[thread.uid] = one_line(str(error))
             except (NoArticleError, PrivateAddressError, RefusedError) as error:
                 self.reasons[thread.uid] = one_line(str(error))
@@ -163,9 +167,9 @@ class Articles:
             raise NoArticleError(f"{url[:200]}: robots.txt of the site asks not to be fetched")
 
     def _robots_of(self, http: Http, url: str) -> Robots | None:
-        """Return the rules of a site. RFC 9309, 2.3.1: if there is no robots.txt, all is allowed;
-        if there is no answer, nothing is. "Ask later" (429 and similar) does not count as an
-        answer."""
+        """Return the rules of a site. By RFC 9309, section 2.3.1, everything is allowed if there is
+        no robots.txt, and nothing is allowed if there is no answer. "Ask later" (429 and similar)
+        does not count as an answer."""
         origin = _origin(url)
         if origin not in self._robots:
             self._reading_robots = True
@@ -203,11 +207,11 @@ def fetch_articles(
 ) -> tuple[CollectReport, dict[str, str]]:
     """Fetch the articles of the best threads of the last days, and archive their paragraphs.
 
-    Returns the report of the run, and for each thread whose page gave no article the reason. Does
+    Returns the report of the run, and the reason for each thread whose page has no article. Does
     nothing if [sources.articles] is not enabled. If trafilatura is missing, no request is sent, and
-    the report names what to install. A known article is never fetched again; a page without an
-    article is tried again after 30 days. `vet` raises PrivateAddressError for an address that must
-    not be requested. Replace it only to allow addresses of your own network.
+    the report names what to install. A known article is never fetched again. A page without an
+    article is requested again after 30 days. `vet` raises PrivateAddressError for an address that
+    must not be requested. Replace it only to allow addresses of your own network.
     """
     if not config.sources.articles.enabled:
         return CollectReport(()), {}

@@ -1,11 +1,12 @@
-"""arXiv: new papers of some categories, from the Atom API, or from the daily feed if it fails.
+"""Read the new papers of some arXiv categories from the Atom API. If the API fails, read the daily
+feed.
 
-https://info.arxiv.org/help/api/user-manual.html allows one request in three seconds, one
-connection, and at most 2,000 papers a slice. The API has known faults: an empty first page with
-status 200 although there are papers (arxiv-api group, "anomalously empty"), errors in the form of
-an <entry>, and waves of 429 below the stated rate. In these cases, one request reads the
-announcements of the day from https://rss.arxiv.org/atom/CATEGORIES; the papers of other days are
-missing.
+https://info.arxiv.org/help/api/user-manual.html allows one request every three seconds, one
+connection, and at most 2,000 papers per answer. The API has three known faults. The first page may
+be empty with status 200 although there are papers (arxiv-api group, "anomalously empty"). An error
+may have the form of an <entry>. Status 429 may come although the stated rate is kept. In these
+cases, one request reads the announcements of the day from https://rss.arxiv.org/atom/CATEGORIES.
+Then the papers of other days are missing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from shiomi.digest.thread import Passage, PassageKind, Thread
 __all__ = ["Arxiv", "read_papers", "thread_of_announcement", "thread_of_entry"]
 
 _SLICE = 100
-_EMPTY_TRIES = 3  # an empty first page is believed after this many attempts
+_EMPTY_TRIES = 3  # an empty first page is accepted after this many attempts
 _COMMUNITY = "arxiv"
 _OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
 _ABS = re.compile(r"https?://(?:[a-z.]+\.)?arxiv\.org/abs/(?P<id>\S+?)(?:v\d+)?", re.ASCII)
@@ -62,8 +63,8 @@ class Arxiv:
         self.config = config
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Yield the newest papers first, one page per batch; the daily feed if the API gives
-        none."""
+        """Yield the newest papers first, one page per batch. If the API gives none, yield the daily
+        feed."""
         try:
             yield from self._query(http, since, until, cursor)
         except UnreachableError as error:
@@ -106,7 +107,7 @@ class Arxiv:
     def _slice(
         self, http: Http, since: int, until: int, start: int, size: int
     ) -> tuple[list[Element], int]:
-        """Return the entries from `start` on, and the total number."""
+        """Return the entries that begin at `start`, and the total number of papers."""
         tries = 0
 
         def believed(answer: Answer) -> tuple[list[Element], int]:
@@ -154,12 +155,15 @@ def read_papers(answer: Answer) -> tuple[list[Element], int]:
 
 
 def thread_of_entry(entry: Element) -> Thread | None:
-    """Convert a paper to a thread, whose id has no version; None if the entry is not a paper."""
+    """Convert a paper to a thread, or return None if the entry is not a paper.
+
+    The id of the thread does not contain the version of the paper.
+    """
     return _paper(entry, _ABS, child_text(entry, f"{ATOM}summary"))
 
 
 def thread_of_announcement(entry: Element) -> Thread | None:
-    """Convert a paper of the daily feed to a thread; None for a damaged entry."""
+    """Convert a paper of the daily feed to a thread, or return None for a damaged entry."""
     return _paper(entry, _OAI, child_text(entry, f"{ATOM}summary").partition("Abstract:")[2])
 
 

@@ -1,8 +1,8 @@
 """Parse Atom feeds (RFC 4287) from untrusted servers, without XML's dangerous features.
 
-Feeds with a DOCTYPE are refused, because entity bombs and external entities need one. With that,
-the standard library's parser is safe. No feed of a source has a DOCTYPE. defusedxml does the same
-with more code.
+Feeds with a DOCTYPE are refused, because entity bombs and external entities need a DOCTYPE. This
+makes the standard library's parser safe. No feed of a source has a DOCTYPE. The package defusedxml
+does the same with more code.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Bot walls: pages that a server sends instead of the requested article.
 
 A page fetched for a story's text may be a challenge (Anubis, Cloudflare), a block page, a consent
-or login wall, an empty page that needs JavaScript, or a parked domain. Its text must never be taken
-for the article. The decision uses the structure: the status, the headers, scripts and forms, and
-how little text the page shows. A word alone never decides, because there are ordinary pages about
-such walls. A paywalled page that shows the beginning of the article is ordinary too, because that
-text is the article's own.
+or login wall, an empty page that needs JavaScript, or a parked domain. Its text must never be used
+as the article. The decision uses the structure: the status, the headers, scripts and forms, and how
+little text the page shows. A word alone never decides, because there are also articles about bot
+walls. If a paywall shows the beginning of the article, the page counts as ordinary, because its
+text is from the article.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shiomi.digest.sources.page import Page, look_at, words_in
 
 __all__ = ["Wall", "bot_wall", "load_walls"]
 
-_WORDS = 400  # a wall shows at most so many words, unless its entry has another number
+_WORDS = 400  # a wall shows at most this many words, unless its entry has another number
 _EMPTY = 8  # a page that shows fewer words has no content
 _FLAGS = re.IGNORECASE | re.DOTALL
 
@@ -54,7 +54,7 @@ _CHALLENGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """How one kind of wall is recognised. The fields have the names of the keys in
+    """The rules that recognise one kind of wall. The fields have the names of the keys in
     bot_walls.toml."""
 
     name: str
@@ -81,7 +81,7 @@ class Wall:
 
 
 def bot_wall(status: int, headers: Mapping[str, str], html: str) -> str | None:
-    """Return the name of the wall that a server sent instead of the page; None for an ordinary
+    """Return the name of the wall that a server sent instead of the page, or None for an ordinary
     page.
 
     The names in `headers` may have any case. `html` is decoded text of any size and quality; its
@@ -121,7 +121,7 @@ def _unnamed(page: Page) -> str | None:
 def _written(page: Page) -> bool:
     """Return whether the page has features of articles and discussions that walls lack.
 
-    A form with an e-mail field belongs to a newsletter; a form with a password field to a wall.
+    A form with an e-mail field is for a newsletter. A form with a password field is part of a wall.
     """
     return bool(page.tags & _WRITTEN) or set(_INPUT.findall(page.code)) == {"email"}
 

@@ -1,8 +1,9 @@
-"""Collect from all enabled sources. Each runs in its own thread; one thread writes the archive.
+"""Collect from all enabled sources. Each source runs in its own thread. Only the calling thread
+writes to the archive.
 
 The archive also stores the state that an interrupted run needs to continue: the time window, the
-source's cursor, the validators for conditional requests, and until when a host must not be asked.
-This state is written in the same transaction as the threads.
+source's cursor, the validators for conditional requests, and the time until which no request may be
+sent to a host. This state is written in the same transaction as the threads.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ __all__ = ["CollectReport", "SourceReport", "collect", "enabled_sources"]
 _DAY = 86400
 _RESUMED = 6 * 3600  # seconds after which an interrupted run starts again, with new readings
 _LONGEST_GAP = 60 * _DAY  # seconds; after a longer pause, older threads are skipped
-_PATIENCE = 3.0  # seconds given to a source to end after Ctrl-C
+_PATIENCE = 3.0  # after Ctrl-C, a source has this many seconds to end
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (threads so far, None, source) on the calling thread."""
@@ -51,7 +52,8 @@ class SourceReport:
     """The result of one source in a run."""
 
     name: str
-    threads: int = 0  # threads from the source; a thread that comes twice counts twice
+    # threads from the source; a thread that the source sends twice is counted twice
+    threads: int = 0
     new: int = 0
     changed: int = 0
     readings: int = 0  # new readings
@@ -70,7 +72,8 @@ class CollectReport:
 
     @property
     def exit_code(self) -> int:
-        """0: all sources are complete; 1: all failed; 3: some failed; 130: interrupted."""
+        """The exit status. 0: all sources are complete; 1: all failed; 3: some failed; 130:
+        interrupted."""
         failed = sum(source.error is not None for source in self.sources)
         if self.interrupted:
             return 130
@@ -79,7 +82,7 @@ class CollectReport:
         return 1 if failed == len(self.sources) else 3
 
     def text(self) -> str:
-        """Return the report for a reader: one line for each source."""
+        """Return the report as text, with one line for each source."""
         lines = [
             f"{one.name}: {one.threads:,} threads ({one.new:,} new, {one.changed:,} changed), "
             f"{one.readings:,} readings, {one.requests:,} requests, {one.seconds:.0f} s"
@@ -100,11 +103,11 @@ class _RunState(msgspec.Struct, omit_defaults=True):
     """The state of a source's runs, kept in the archive."""
 
     done: int = 0  # the start of the last complete run
-    since: int = 0  # of the run in progress
-    until: int = 0  # its start; 0: none is in progress
+    since: int = 0  # start of the time window of the run in progress
+    until: int = 0  # start of the run in progress; 0: no run is in progress
     cursor: str | None = None
-    memory: str | None = None  # the source's notes for its next run
-    told: list[str] = []  # communities with an outcome in the run in progress
+    memory: str | None = None  # data that the source stores for its next run
+    told: list[str] = []  # communities for which the run in progress has stored an outcome
     validators: dict[str, dict[str, str]] = {}
     validated: int = 0  # `since` of the run that stored the validators
     blocked: dict[str, float] = {}
@@ -141,13 +144,15 @@ class _Collecting:
     clock: Callable[[], float]
     progress: Progress
     stop: threading.Event = field(default_factory=threading.Event)  # end after the current batch
-    closed: threading.Event = field(default_factory=threading.Event)  # nothing is archived any more
+    # from now on nothing is archived
+    closed: threading.Event = field(default_factory=threading.Event)
     sent: queue.Queue[_Sent] = field(default_factory=queue.Queue)
     workers: dict[str, _Worker] = field(default_factory=dict)
 
 
 def enabled_sources(settings: Config) -> dict[str, Callable[[], Source]]:
-    """Return a factory for each enabled source, by name. Raises ConfigError for a [[feed]]."""
+    """Return a factory for each enabled source, by name. Raises ConfigError for an invalid
+    [[feed]]."""
     config = settings.sources
     known: dict[str, tuple[bool, Callable[[], Source]]] = {
         "hackernews": (config.hackernews.enabled, lambda: HackerNews(config.hackernews)),
@@ -199,16 +204,16 @@ def collect(
 ) -> CollectReport:
     """Ask every enabled source for new threads, and archive them batch by batch.
 
-    If a source fails, the report names it, and the other sources continue. Ctrl-C ends the run
-    after the current batch; the next run resumes there. `client` makes the HTTP client of one
-    source. `sources` replaces the configured sources. `only` names the sources to ask. Raises
-    ArchiveError if the archive cannot be written, and ConfigError for an unknown name in `only` or
-    a contact that cannot be sent.
+    If a source fails, the report names the source, and the other sources continue. Ctrl-C ends the
+    run after the current batch; the next run resumes there. `client` is a function that returns the
+    HTTP client for one source. `sources` replaces the configured sources. `only` names the sources
+    to ask. Raises ArchiveError if the archive cannot be written. Raises ConfigError for an unknown
+    name in `only`, and for a contact that cannot be part of a header.
     """
     rng = rng or random.Random()  # noqa: S311 - jitter, no secret
     agent = user_agent(config.collect.contact)
     work = _Collecting(archive, clock, progress)
-    pause = sleep or work.stop.wait  # so that Ctrl-C ends a wait
+    pause = sleep or work.stop.wait  # this wait ends after Ctrl-C
     reports: list[SourceReport] = []
     made = _chosen(enabled_sources(config) if sources is None else sources, only)
     for name, make in made.items():
@@ -254,8 +259,8 @@ def _chosen(
 def _next_run(stored: str | None, now: int, days: int) -> _RunState:
     """Return the next run: the rest of an interrupted run, or a run with a new time window.
 
-    A new window goes back `days`, so that the counts of young threads are read again. It goes back
-    further if the last complete run is longer ago.
+    A new window goes back `days`, so that the counts of young threads are read again. If the last
+    complete run was before that, the window goes back to the last complete run.
     """
     run = read_cursor(stored, _RunState) or _RunState()
     if run.until and run.cursor and 0 <= now - run.until < _RESUMED:
@@ -263,7 +268,8 @@ def _next_run(stored: str | None, now: int, days: int) -> _RunState:
     since = max(0, now - days * _DAY)
     if run.done:
         since = max(0, min(since, run.done - _DAY), now - _LONGEST_GAP)
-    if since < run.validated:  # an unchanged page may have older threads that were left out then
+    # a page that has not changed may contain threads that the earlier run left out as too old
+    if since < run.validated:
         run.validators = {}
     run.since, run.until, run.cursor, run.told = since, now, run.memory, []
     return run
@@ -275,8 +281,8 @@ def _supervise(work: _Collecting) -> bool:
     interrupted = False
     given_up = float("inf")
     for worker in work.workers.values():
-        # Daemon threads, so that a thread that hangs in a connect does not keep the program from
-        # ending.
+        # A thread may hang while it connects to a host. As a daemon thread, it does not keep the
+        # program from ending.
         worker.thread = threading.Thread(
             target=_work, args=(work, worker), name=worker.source.name, daemon=True
         )
@@ -289,7 +295,8 @@ def _supervise(work: _Collecting) -> bool:
                 if time.monotonic() > given_up:
                     break
                 at_hand = work.sent.get(timeout=0.2 if interrupted else 60.0)
-            _archive(work, at_hand)  # again if it was interrupted: it is idempotent
+            # repeated if it was interrupted; archiving twice changes nothing
+            _archive(work, at_hand)
             at_hand.archived.set()
             at_hand = None
         except queue.Empty:
@@ -309,14 +316,14 @@ def _supervise(work: _Collecting) -> bool:
 
 
 def _start(work: _Collecting) -> None:
-    """Start the remaining workers. Ctrl-C during a start has its usual effect."""
+    """Start the remaining workers. Ctrl-C during a start raises KeyboardInterrupt as usual."""
     for worker in work.workers.values():
         if worker.thread is not None and worker.thread.ident is None:
             worker.thread.start()
 
 
 def _work(work: _Collecting, worker: _Worker) -> None:
-    """Run one source in its thread: send each batch, then how the source ended."""
+    """Run one source in its thread. Send each batch, and at the end the outcome of the source."""
     started = work.clock()
     name, http, run = worker.report.name, worker.http, worker.run
     error: str | None = None
@@ -345,7 +352,7 @@ def _send(work: _Collecting, sent: _Sent) -> None:
 
 
 def _archive(work: _Collecting, sent: _Sent) -> None:
-    """Write what a source sent, threads and cursor in one transaction."""
+    """Write a batch that a source sent. Threads and cursor are written in one transaction."""
     worker = work.workers[sent.name]
     run, report = worker.run, worker.report
     if sent.batch is not None:
@@ -380,7 +387,7 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
 
 
 def _finish(work: _Collecting, worker: _Worker, sent: _Sent) -> None:
-    """Store how a source ended."""
+    """Store the outcome of a source that has ended."""
     run, report, now = worker.run, worker.report, int(work.clock())
     outcomes = [
         Outcome(community, since=None if sent.error else run.since, error=sent.error)

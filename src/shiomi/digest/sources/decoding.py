@@ -19,9 +19,9 @@ _WEB_NAMES = {
 
 
 def decoded(body: bytes, content_type: str = "") -> str:
-    """Decode by the byte order mark, as UTF-8, or by the charset of the header or of a <meta>.
+    """Decode with the byte order mark, as UTF-8, or with the charset of the header or of a <meta>.
 
-    Never raises. Without any of them the encoding is windows-1252.
+    Never raises. If none of these works, the encoding is windows-1252.
     """
     for mark, encoding in _MARKS:
         if body.startswith(mark):

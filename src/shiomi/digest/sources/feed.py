@@ -1,15 +1,15 @@
 """Read any RSS, Atom or JSON feed that shiomi.toml describes, without code for it.
 
-feedparser reads RSS and Atom; an entry is then a mapping with feedparser's names. A JSON feed is a
-list of objects, either at the path `items` or as the whole answer. `fields` states for each field
-of the thread where its value is in the entry:
+feedparser reads RSS and Atom. An entry of such a feed is a mapping with feedparser's names. A JSON
+feed is a list of objects, either at the path `items` or as the whole answer. `fields` states for
+each field of the thread where its value is in the entry:
 
-- a path: "paper.id"; a number selects an item of a list; a name after a list selects from each
-  item;
-- a path with ":last": the part after the last "/";
-- text with paths in braces: "https://huggingface.co/papers/{paper.id}".
+- a path, such as "paper.id" (in a list, a number selects one item, and a name selects this field of
+  each item);
+- a path with ":last", which means the part of the value after the last "/";
+- a text with paths in braces, such as "https://huggingface.co/papers/{paper.id}".
 
-Entries without id, title, link and date are left out and counted.
+An entry is left out and counted if its id, title, link or date is missing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["Feed", "entries_of_feed", "entries_of_json", "thread_of_fields", "va
 _LONGEST_TITLE = 200
 _LONGEST_TEXT = 20_000
 _MOST = 2000  # entries of one page that are read
-_MOST_TAGS = 200_000  # of one page; 350,000 nested tags take feedparser 7 s and 200 MiB
+_MOST_TAGS = 200_000  # tags of one page; for 350,000 nested tags, feedparser needs 7 s and 200 MiB
 _PLACEHOLDER = re.compile(r"\{([^{}]{1,100})\}")
 _OF_FEEDS = {  # feedparser's names
     "id": "id",
@@ -57,7 +57,7 @@ Entry = Mapping[str, Any]
 
 
 class Feed:
-    """One community that is one feed."""
+    """A source that reads one feed as one community."""
 
     manners = Manners(interval=2.0, limited=60.0, bytes=4 * 2**20)
 
@@ -68,7 +68,7 @@ class Feed:
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
         """Yield one page per batch. The cursor is the number of the next page."""
-        _ = until  # pages are requested conditionally, so all of their threads must be archived
+        _ = until  # requests are conditional, so all threads of a page must be archived
         settings = self.settings
         last = settings.pages if "{page}" in settings.url else 1
         oldest = since
@@ -117,7 +117,7 @@ def entries_of_json(answer: Answer, path: str, name: str = "feed") -> list[Entry
 
 
 def entries_of_feed(answer: Answer) -> list[Entry]:
-    """Return the entries of an RSS or Atom answer, dates as unix seconds.
+    """Return the entries of an RSS or Atom answer. Dates are unix seconds.
 
     Raises WebPageError for a web page, UnusableAnswerError for anything else that is not a feed,
     and SourceError for a feed with too many tags, which would take long to parse.
@@ -149,8 +149,8 @@ def entries_of_feed(answer: Answer) -> list[Entry]:
 
 
 def thread_of_fields(entry: Entry, settings: FeedSettings, time: int) -> Thread | None:
-    """Convert an entry, read at `time`, to a thread; None without an id, a title, a link or a
-    date."""
+    """Convert an entry that was read at `time` to a thread. Return None if it has no id, title,
+    link or date."""
     feed = settings.format == "feed"
     fields = {**_OF_FEEDS, **settings.fields} if feed else settings.fields
 
@@ -215,7 +215,7 @@ def _tags(value: Any) -> tuple[str, ...]:
 
 
 def _identity(stated: str) -> str:
-    """Return the id, or its fingerprint if it cannot be part of an address."""
+    """Return the id. If the id cannot be part of an address, return its fingerprint."""
     return stated if items.is_id(stated) else hashlib.sha256(stated.encode()).hexdigest()[:20]
 
 

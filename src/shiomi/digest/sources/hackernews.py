@@ -2,9 +2,9 @@
 
 Firebase: https://github.com/HackerNews/API. Algolia: https://hn.algolia.com/api; it returns at most
 1,000 hits per query over all pages (algolia/hn-search#230), so a time window with more hits is
-halved until it has fewer. Its index can stall for a day and then returns status 200 with no hits or
-old ones (algolia/hn-search#248). So an answer without a young story is checked against the front
-page.
+halved until each part has fewer. Its index can stop for a day. Then Algolia returns status 200 with
+no hits or only old hits (algolia/hn-search#248). So an answer without a new story is compared with
+the front page.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ __all__ = ["HackerNews", "thread_of_hit", "thread_of_item"]
 _DAY = 86400
 _MOST_HITS = 1000
 _BEST = 20  # stories of a day whose item and comments are read from Firebase
-_FRONT = 100  # stories of each front-page list, read if the search fails
+_FRONT = 100  # stories of each front-page list that are read if the search fails
 _LISTED = 500
 _BATCH = 10
 _COMMUNITY = "hackernews"
-_QUIET = 6 * 3600  # seconds; if the newest hit is older, the search is checked
-_CHECKED = 30  # stories of the front page that the search is checked against
+_QUIET = 6 * 3600  # seconds; if the newest hit is older than this, the search is checked
+_CHECKED = 30  # number of front-page stories with which the search is compared
 _PAGE = "https://news.ycombinator.com/item?id="
 
 
@@ -53,7 +53,8 @@ class _Hit(msgspec.Struct):
 
 
 class _StoryItem(msgspec.Struct):
-    """A Firebase item. A deleted item has no title and no score; a missing count is unknown."""
+    """A Firebase item. A deleted item has no title and no score. A missing count means that the
+    count is unknown."""
 
     id: items.Count
     time: items.Moment
@@ -72,9 +73,9 @@ class _SearchCursor(msgspec.Struct, omit_defaults=True):
     """The position of a run. All stories created at `before` or later were found."""
 
     before: int
-    best: list[str] = []  # ids to be read with their comments
-    listed: list[str] = []  # ids to be read without
-    stale: bool = False  # the search lacked young stories
+    best: list[str] = []  # ids of stories that will be read with their comments
+    listed: list[str] = []  # ids of stories that will be read without their comments
+    stale: bool = False  # new stories were missing in the search
 
 
 class HackerNews:
@@ -82,20 +83,22 @@ class HackerNews:
 
     name = "hackernews"
     communities = (_COMMUNITY,)
-    manners = Manners(interval=0.05)  # Firebase states no limit; Algolia 10,000 requests an hour
+    # Firebase states no limit; Algolia allows 10,000 requests an hour
+    manners = Manners(interval=0.05)
 
     def __init__(self, config: HackerNewsConfig) -> None:
         self.config = config
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Yield the newest day first: all its stories, then the best ones with comments."""
+        """Yield the stories of the newest day first. For each day, yield all stories, then the best
+        ones with comments."""
         place = items.read_cursor(cursor, _SearchCursor) or _SearchCursor(until)
         failed: SourceError | None = None
         while True:
             if failed is None:
                 try:
                     yield from self._read(http, place)
-                # Continue the search: a story without comments also counts.
+                # Continue the search, because stories without comments are useful too.
                 except SourceError as error:
                     failed = error
             if place.before <= since:
@@ -129,7 +132,7 @@ class HackerNews:
             raise failed
 
     def _is_stale(self, http: Http, hits: Sequence[Any], start: int, until: int) -> bool:
-        """Return whether the front page has stories of [start, until) that the search has missed.
+        """Return whether the search lacks stories of [start, until) that are on the front page.
 
         The front page is read only if the newest hit is older than six hours.
         """
@@ -198,7 +201,8 @@ class HackerNews:
             item = items.read_item(raw, _StoryItem)
             thread = thread_of_item(raw, http.now())
             if item is None or thread is None:
-                skipped += raw is not None  # null: there is no such item, or not yet
+                # null means that the item does not exist, or does not exist yet
+                skipped += raw is not None
             elif (
                 thread.state is ThreadState.LIVE
                 and items.shown_points(thread) >= self.config.min_points
@@ -253,8 +257,8 @@ class HackerNews:
 
 
 def thread_of_hit(raw: Any, time: int) -> Thread | None:
-    """Convert a search result of Algolia, read at `time`, to a thread; None if it is not a
-    story."""
+    """Convert a search result of Algolia that was read at `time` to a thread, or return None if it
+    is not a story."""
     hit = items.read_item(raw, _Hit)
     if hit is None or not (hit.id.isascii() and hit.id.isdigit()) or not one_line(hit.title):
         return None
@@ -266,7 +270,9 @@ def thread_of_hit(raw: Any, time: int) -> Thread | None:
 
 
 def thread_of_item(raw: Any, time: int) -> Thread | None:
-    """Convert a Firebase item, read at `time`, to a thread; None for null, comments, damaged items.
+    """Convert a Firebase item that was read at `time` to a thread.
+
+    Return None for null, for comments and for damaged items.
 
     A deleted story has no title, so the title of its thread is empty.
     """

@@ -1,10 +1,10 @@
 """The polite HTTP client of all sources.
 
-It sends one honest User-Agent, keeps a stated pace per host, and obeys Retry-After and
-x-ratelimit-*. Retries use exponential backoff with jitter. A retry budget and a circuit breaker
-stop requests to a community with problems. The total time is limited, and for each request the size
-of the body, the redirects and the seconds. The clock, the sleep and the random generator are passed
-in, so that tests run without waiting.
+It sends a User-Agent that identifies Shiomi, limits the rate of requests to each host, and obeys
+Retry-After and x-ratelimit-*. Retries use exponential backoff with jitter. If a community has
+problems, a retry budget and a circuit breaker stop the requests to it. The total time is limited.
+For each request, the size of the body, the number of redirects and the time are limited. The clock,
+the sleep and the random generator are passed in, so that tests run without waiting.
 
 One `Http` belongs to one source and one thread; it sends one request at a time.
 """
@@ -46,8 +46,8 @@ _REMEDIES = {
 
 
 class UnreachableError(SourceError):
-    """The community could not be reached: no connection, an incomplete answer, or no time or
-    attempts left."""
+    """The community could not be reached: the connection failed, the answer was incomplete, or no
+    time or no attempt was left."""
 
 
 class RefusedError(SourceError):
@@ -74,12 +74,13 @@ class _FaultError(Exception):
 
 @dataclass(slots=True)
 class _Host:
-    next_time: float = 0.0  # no request before; unix seconds
+    next_time: float = 0.0  # no request before this time; unix seconds
     failures: int = 0  # failed requests in a row
 
 
 def user_agent(contact: str) -> str:
-    """`shiomi/<version> (+<contact>)`: the program and how to reach its operator.
+    """Return `shiomi/<version> (+<contact>)`, which names the program and a contact for its
+    operator.
 
     Raises ConfigError if the contact cannot be part of a header.
     """
@@ -92,13 +93,13 @@ def user_agent(contact: str) -> str:
 
 
 def new_client(*, trust_env: bool = True) -> httpx2.Client:
-    """Return a client with one connection, limited waits, and no stored cookies."""
+    """Return a client with one connection, with timeouts, and without stored cookies."""
     return httpx2.Client(
         verify=tls_context(trust_env=trust_env),
         timeout=httpx2.Timeout(20.0, connect=10.0),
         limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        follow_redirects=False,  # followed here, hop by hop, each one paced and vetted
+        follow_redirects=False,  # this module follows redirects, and checks and delays each request
         trust_env=trust_env,
     )
 
@@ -112,7 +113,7 @@ class Http:
     each error names the address, the reason and the remedy.
     """
 
-    name: str  # of the source, for messages
+    name: str  # name of the source, for messages
     client: httpx2.Client
     user_agent: str
     clock: Callable[[], float]  # unix seconds, UTC
@@ -124,10 +125,11 @@ class Http:
     stopped: Callable[[], bool] = lambda: False
     vet: Callable[[str], None] | None = None  # raises SourceError for a forbidden address
     validators: dict[str, dict[str, str]] = field(default_factory=dict)  # url → header → value
-    blocked: dict[str, float] = field(default_factory=dict)  # host → unix seconds; asked to wait
+    # host → unix seconds; the host asked to wait until then
+    blocked: dict[str, float] = field(default_factory=dict)
     reserved: dict[str, float] = field(default_factory=dict)  # host → unix seconds; see reserve()
     secrets: set[str] = field(default_factory=set)  # secret values, which no message may show
-    requests: int = 0  # requests sent so far, with redirects and retries
+    requests: int = 0  # number of requests sent so far, including redirects and retries
     retries: int = 0
     _hosts: dict[str, _Host] = field(default_factory=dict)
     _deadline: float = 0.0
@@ -147,10 +149,10 @@ class Http:
         return self._deadline - self.clock()
 
     def reserve(self, url: str) -> None:
-        """Before a request is sent, store the time from which the host may be asked again.
+        """Store the earliest time for the next request to the host, before a request is sent.
 
         Call it, then yield a batch, then send the request. The time is archived with the batch. So
-        if the process is killed after the request, it still keeps the pace after a restart.
+        even if the process is killed after the request, the next process waits long enough.
         """
         request = self.client.build_request("GET", url)
         name, host = _name(request), self._host(request)
@@ -158,7 +160,8 @@ class Http:
         self.reserved[name] = turn + self.manners.interval
 
     def waits(self) -> dict[str, float]:
-        """Return the hosts that may not be asked yet: host → unix seconds when they may be."""
+        """Return the hosts that must not be asked yet, each with the time of the next request (unix
+        seconds)."""
         names = {*self.blocked, *self.reserved}
         return {
             name: max(self.blocked.get(name, 0.0), self.reserved.get(name, 0.0)) for name in names
@@ -171,12 +174,12 @@ class Http:
         return text
 
     def pin(self, address: Callable[[str], str]) -> None:
-        """Connect to the address that `address` returns for a host name, without another DNS
-        look-up."""
+        """Connect to the IP address that `address` returns for a host name. No other DNS look-up is
+        made."""
         self._watchdog.pin = address
 
     def abort(self) -> None:
-        """End the current request; called from another thread."""
+        """End the current request. This may be called from another thread."""
         self._watchdog.bite()
 
     def get(
@@ -189,10 +192,10 @@ class Http:
     ) -> Answer:
         """Return the answer of `url`. The statuses in `allow` do not raise RefusedError.
 
-        With `conditional`, the validators of the last answer are sent; a 304 is then returned as an
-        Answer with `not_modified`. Use it only if all threads of the answer are in the next batch.
-        The validators are archived with that batch, so threads left out of it would not be sent
-        again.
+        With `conditional`, the validators of the last answer are sent. If the server then answers
+        with status 304, the result is an Answer with `not_modified`. Use `conditional` only if all
+        threads of the answer are in the next batch. The validators are archived with that batch, so
+        the server would not send threads again that the batch left out.
         """
         return self.fetch(
             url, lambda answer: answer, headers=headers, allow=allow, conditional=conditional
@@ -224,7 +227,7 @@ class Http:
     ) -> T:
         """Return `parse(answer)`. If it raises UnusableAnswerError, the request is repeated.
 
-        `secret` has query parameters that are sent, but never shown and never stored.
+        `secret` contains query parameters that are sent, but never shown and never stored.
         """
         try:
             request = self.client.build_request(
@@ -292,8 +295,8 @@ class Http:
             attempt += 1
 
     def _back_off(self, request: httpx2.Request, fault: _FaultError, attempt: int) -> None:
-        """Make the host wait for the next attempt, or raise UnreachableError if no attempt is
-        left."""
+        """Set the waiting time before the next attempt at this host. Raise UnreachableError if no
+        attempt is left."""
         wait = backoff(attempt, self.rng)
         if fault.wait is not None:
             wait += fault.wait
@@ -330,8 +333,8 @@ class Http:
         )
 
     def _wait(self, request: httpx2.Request) -> None:
-        """Wait until this host may be asked; raise if the time is over or the user stopped the
-        run."""
+        """Wait until the next request to this host is allowed. Raise an error if no time is left or
+        if the user stopped the run."""
         if self.vet is not None:
             self.vet(str(request.url))
         host = self._host(request)
@@ -382,7 +385,7 @@ class Http:
         except (httpx2.RequestError, httpx2.InvalidURL, httpx2.StreamError) as error:
             if not self._watchdog.bit:
                 raise _FaultError(f"{type(error).__name__}: {error}") from None
-        # A request that was ended looks like an error, or like the end of the answer.
+        # If the watchdog ended a request, this looks like an error or like the end of the answer.
         if self._watchdog.bit:
             raise _FaultError(f"took longer than {seconds:.0f} s")
         return self._answer(response, b"".join(chunks)), None
@@ -403,7 +406,8 @@ class Http:
         said = f"answered {status}{excerpt(answer)}"
         if status in _RETRIED:
             wait = retry_after(answer.headers, self.clock())
-            limited = status == 429 or (status == 500 and not answer.body)  # Lobsters' limiter
+            # Lobsters sends this to limit requests
+            limited = status == 429 or (status == 500 and not answer.body)
             if wait is None and limited and self.manners.limited:
                 wait = rate_limit_wait(answer.headers, self.clock()) or self.manners.limited
             raise _FaultError(said, wait, status)

@@ -47,8 +47,8 @@ def read_item(raw: Any, shape: type[T]) -> T | None:
 
 
 def read_cursor(cursor: str | None, shape: type[T]) -> T | None:
-    """Read a cursor from JSON; None without a cursor, or if another version of the source wrote
-    it."""
+    """Read a cursor from JSON. Return None if there is no cursor, or if another version of the
+    source wrote it."""
     if not cursor:
         return None
     try:
@@ -63,23 +63,23 @@ def write_cursor(place: msgspec.Struct) -> str:
 
 
 def shown_points(thread: Thread) -> int:
-    """Return the points, for ordering only; a thread without shown points is last."""
+    """Return the points, for ordering only. Threads without points come last."""
     return (thread.reading.points if thread.reading else None) or 0
 
 
 def valid(read: Iterable[Thread | None]) -> tuple[list[Thread], int]:
-    """Return the threads without None, and the number of None: items that were not valid."""
+    """Return the threads, and the number of invalid items (None in `read`)."""
     found = list(read)
     return [thread for thread in found if thread is not None], found.count(None)
 
 
 def readings_of(time: int, points: int | None, comments: int | None) -> tuple[Reading, ...]:
-    """Return one reading, or none if the community shows no count at all."""
+    """Return one reading, or no reading if the community shows neither count."""
     return () if points is None and comments is None else (Reading(time, points, comments),)
 
 
 def post_passages(text: str, link: str) -> tuple[Passage, ...]:
-    """Return a thread's own text as its passages; an empty text gives none."""
+    """Return a thread's own text as its passages. An empty text gives no passage."""
     return (Passage(PassageKind.POST, text, link),) if text else ()
 
 
@@ -102,7 +102,7 @@ def is_id(text: str) -> bool:
 
 
 def unix_time(text: str) -> int | None:
-    """Parse an ISO 8601 time to unix seconds; without an offset it is UTC. None if it is
+    """Parse an ISO 8601 time to unix seconds. A time without an offset is UTC. Return None if it is
     invalid."""
     try:
         moment = datetime.fromisoformat(text.strip())

@@ -25,7 +25,7 @@ _FIELDS = frozenset(
 class FeedSettings:
     """One feed, ready to be read."""
 
-    name: str  # of the community
+    name: str  # name of the community
     url: str  # may hold {page}
     format: str  # "feed" or "json"
     pages: int

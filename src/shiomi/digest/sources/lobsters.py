@@ -1,4 +1,5 @@
-"""Lobsters: read /newest.json page by page, then the comments of the best from /s/<id>.json.
+"""Read Lobsters: first /newest.json page by page, then the comments of the best stories from
+/s/<id>.json.
 
 The fields are defined by `as_json` in app/models/story.rb and comment.rb of lobsters/lobsters.
 """
@@ -27,7 +28,7 @@ _BATCH = 5
 _COMMUNITY = "lobsters"
 
 
-# Bounded, so that hostile markup takes only linear time.
+# The repetitions are bounded, so that hostile markup takes only linear time.
 _MENTION = re.compile(
     r"""<a\s[^<>]{0,40}href="[^"<>]{0,40}/(?:~|u/)[^"/<>]{1,40}"[^<>]{0,40}>@[^<]{1,40}</a>"""
 )
@@ -62,7 +63,8 @@ class _ShownComment(msgspec.Struct):
 class _NewestCursor(msgspec.Struct, omit_defaults=True):
     """The position of a run."""
 
-    page: int = 1  # next page of /newest to read; after the last page, all were read
+    # the next page of /newest to read; greater than the last page if all pages were read
+    page: int = 1
     best: list[tuple[int, str]] = []  # (score, id) of stories whose comments are still to be read
 
 
@@ -71,7 +73,8 @@ class Lobsters:
 
     name = "lobsters"
     communities = (_COMMUNITY,)
-    # Lobsters states no limit. At one request a second, its limiter answers 500 with an empty body.
+    # Lobsters states no limit. If it gets one request a second, it answers with status 500 and an
+    # empty body.
     manners = Manners(interval=2.0, limited=30.0)
 
     def __init__(self, config: LobstersConfig) -> None:
@@ -111,7 +114,8 @@ class Lobsters:
             try:
                 raw = http.get_json(f"{self.config.endpoint}/s/{short_id}.json")
             except RefusedError as error:
-                if error.status not in {404, 410}:  # merged or withdrawn since it was listed
+                # the story was merged or withdrawn after it was listed
+                if error.status not in {404, 410}:
                     raise
                 skipped += 1
                 continue
@@ -124,7 +128,8 @@ class Lobsters:
 
 
 def _stories(answer: Answer) -> list[Any]:
-    """Return the stories of a page; none if the page has not changed since the last read."""
+    """Return the stories of a page. The list is empty if the page has not changed since the last
+    read."""
     if answer.not_modified:
         return []
     stories = answer.json()
@@ -134,8 +139,8 @@ def _stories(answer: Answer) -> list[Any]:
 
 
 def thread_of_story(raw: Any, time: int, *, comments: int = 0) -> Thread | None:
-    """Convert a story, read at `time`, to a thread with its best `comments`; None if it is
-    damaged."""
+    """Convert a story that was read at `time` to a thread with at most `comments` comments. Return
+    None if the story is damaged."""
     story = items.read_item(raw, _Story)
     if story is None or not items.is_id(story.short_id) or not one_line(story.title):
         return None

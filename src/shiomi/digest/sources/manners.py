@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 __all__ = ["Manners", "backoff", "rate_limit_wait", "retry_after"]
 
-_LONGEST_WAIT = 7 * 86400.0  # an absurd Retry-After is cut to a week
+_LONGEST_WAIT = 7 * 86400.0  # a longer Retry-After is shortened to a week
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +19,31 @@ class Manners:
 
     interval: float = 0.0  # seconds between two requests to one host
     attempts: int = 4  # attempts at one request
-    retries: int = 10  # allowed in one run; every ten requests allow one more
-    failures: int = 5  # failed requests in a row after which the host is left alone
+    retries: int = 10  # retries allowed in one run; every ten requests allow one more retry
+    failures: int = 5  # after this many failed requests in a row, no more are sent to the host
     redirects: int = 5
-    seconds: float = 60.0  # seconds for one whole request; slow bytes do not extend it
-    bytes: int = 8 * 2**20  # bytes of one decompressed answer
-    limited: float = 0.0  # seconds to wait when a limiter states no time
-    budget: float = 0.0  # seconds a run needs at this pace; 0: [collect] budget_seconds is enough
+    # longest time of one whole request in seconds; slow bytes do not extend it
+    seconds: float = 60.0
+    bytes: int = 8 * 2**20  # largest size of one decompressed answer, in bytes
+    limited: float = 0.0  # seconds to wait if a server limits requests but states no time
+    # seconds that a run needs with these limits; 0: [collect] budget_seconds is enough
+    budget: float = 0.0
 
 
 def backoff(attempt: int, rng: random.Random, *, base: float = 1.0, longest: float = 60.0) -> float:
-    """Return the seconds before attempt `attempt` + 1: doubled each time, the upper half random.
+    """Return the seconds to wait before attempt `attempt` + 1.
 
-    "Equal jitter" of Brooker, Exponential Backoff And Jitter (AWS Architecture Blog, 2015).
+    The time doubles with each attempt. Its upper half is random.
+
+    This is "equal jitter" in Brooker, Exponential Backoff And Jitter (AWS Architecture Blog, 2015).
     """
     full = min(longest, base * 2.0 ** min(attempt - 1, 32))
     return full / 2 + rng.uniform(0.0, full / 2)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3); None if it is not readable.
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), or None if it cannot be
+    parsed.
 
     `headers` has lower-case names. `now` (unix seconds) is needed if the header is a date.
     """

@@ -1,4 +1,4 @@
-"""Read the text and structure of an HTML page, in a way that hostile markup cannot slow down.
+"""Read the text and structure of an HTML page. Hostile markup cannot make this slow.
 
 A linear scanner reads the first LONGEST characters once and never raises. The result is enough to
 classify the page. The text of an article is extracted by trafilatura.
@@ -14,8 +14,8 @@ from shiomi.digest.sources.plain_text import after_comment
 
 __all__ = ["LONGEST", "Page", "look_at", "words_in"]
 
-LONGEST = 600_000  # characters of a page looked at
-_LONGEST_CODE = 200_000  # characters of it kept as code
+LONGEST = 600_000  # number of characters of a page that are read
+_LONGEST_CODE = 200_000  # number of characters that are kept as code
 
 # Linear time: quantifiers are possessive (*+), and an unclosed tag drops the rest of the page.
 _TAG = re.compile(r"""<(/?)([A-Za-z][^\s/>]*+)((?:=\s*+(?:"[^"]*+"|'[^']*+')|[^>])*+)>""")
@@ -36,11 +36,11 @@ class Page:
     """The parts of a page that identify its kind, with white space collapsed."""
 
     title: str
-    text: str  # shown to a reader with scripts
-    noscript: str  # shown to one without
+    text: str  # the text that is shown if scripts run
+    noscript: str  # the text that is shown if scripts do not run
     code: str  # tags with attributes, and script sources, without the visible text
     tags: frozenset[str]  # names, lower case
-    words: int  # in `text`
+    words: int  # number of words in `text`
 
 
 def words_in(text: str) -> int:
@@ -96,8 +96,8 @@ def _scan(html: str, silent: tuple[str, ...]) -> _Seen:
 
 
 def _take(seen: _Seen, tag: re.Match[str], html: str) -> int:
-    """Record a tag and return the next position. If the element is hidden, that is after its
-    end."""
+    """Record a tag, and return the position after it. If the element is hidden, return the position
+    after the end of the element."""
     closing, name, attributes = tag[1], tag[2].lower(), tag[3]
     if name not in _INLINE:
         seen.text.append(" ")

@@ -1,9 +1,8 @@
 """Convert HTML from communities to plain text that SQLite can store, without markup and entities.
 
 The scanner replaces html.parser, which takes quadratic time on hostile input: 25,000 characters of
-"<a " took 17 s under Python 3.11.7. This scanner reads every
-character only a bounded number of times. If a construct has no end, the rest of the text is
-dropped, as in the HTML standard.
+"<a " took 17 s under Python 3.11.7. This scanner reads each character at most a fixed number of
+times. If a construct has no end, the rest of the text is dropped, as in the HTML standard.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _GAPS = re.compile(r"\n{3,}")
 
 
 def plain_text(markup: str) -> str:
-    """Return the visible text of this HTML; an empty line separates paragraphs.
+    """Return the visible text of this HTML. An empty line separates paragraphs.
 
     Scripts, styles and comments are left out. At most the first 200,000 characters are read.
     """

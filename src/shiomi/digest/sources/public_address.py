@@ -1,9 +1,9 @@
-"""Allow only public addresses: a page must not make this program access the user's own network.
+"""Allow only public addresses, so that no page can make this program access the user's own network.
 
 An address from a community or a redirect may point to the user's router, a service on this machine
 or a cloud's metadata server (server-side request forgery). Every hop is checked before the request,
-and the connection uses the IP address that was checked. So DNS rebinding does not work: a host name
-that resolves to a public address first and to a private one later.
+and the connection uses the IP address that was checked. So DNS rebinding does not work. In that
+attack, a host name first resolves to a public address and later to a private one.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def refuse_private(url: str, resolver: Resolver = resolve) -> None:
 
 
 def public_address(host: str, resolver: Resolver = resolve) -> str:
-    """Return an IP address of `host` to connect to, after checking that all of them are public.
+    """Return an IP address of `host` to connect to. All IP addresses of the host must be public.
 
     Raises PrivateAddressError or UnresolvedError.
     """

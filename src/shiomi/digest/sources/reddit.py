@@ -1,4 +1,4 @@
-"""Reddit through its API: the newest and the best threads of some subreddits, with counts.
+"""Read the newest and the best threads of some subreddits, with counts, through Reddit's API.
 
 It uses https://oauth.reddit.com as an application without a user (client_credentials;
 https://github.com/reddit-archive/reddit/wiki/OAuth2). It sends at most 100 requests a minute and
@@ -47,7 +47,7 @@ __all__ = [
 
 _BEST = 8  # threads of a subreddit whose comments are read
 _BATCH = 4
-_PAGES = 10  # of a listing; Reddit shows at most 1,000 posts
+_PAGES = 10  # pages of a listing; Reddit shows at most 1,000 posts
 _SITE = "https://www.reddit.com"
 
 
@@ -67,8 +67,8 @@ class _ListingCursor(msgspec.Struct, omit_defaults=True):
     """The position of a run."""
 
     subreddit: str
-    oldest: int = 0  # of the threads read in "new"; unix seconds; 0: all were read
-    rank: int = 0  # threads of "top" read so far
+    oldest: int = 0  # creation of the oldest thread read in "new", unix seconds; 0: all were read
+    rank: int = 0  # number of threads of "top" that were read
     listing: str = "new"  # "new", then "top", then "comments"
     after: str = ""
     page: int = 0
@@ -104,7 +104,8 @@ class Reddit:
         until: int,  # noqa: ARG002 - conditional requests: no thread may be left out
         cursor: str | None,
     ) -> Iterator[Batch]:
-        """Read one subreddit after the other. If one fails, the next is still read."""
+        """Read one subreddit after the other. If a subreddit fails, the next subreddits are still
+        read."""
         names = list(self.config.subreddits)
         place = items.read_cursor(cursor, _ListingCursor)
         if place is None or (place.subreddit and place.subreddit not in names):
@@ -117,7 +118,7 @@ class Reddit:
             try:
                 yield from self._subreddit(http, place, since)
             except RefusedError as refusal:
-                # 403 and 404 are about one subreddit: private, banned, gone.
+                # 403 and 404 mean that this one subreddit is private, banned or gone.
                 error = _explained(refusal)
                 if refusal.status not in {403, 404}:
                     raise error from refusal
@@ -193,7 +194,7 @@ class Reddit:
             try:
                 return http.get_json(
                     f"{self.config.endpoint}{path}",
-                    params={**params, "raw_json": 1},  # else & < > come as entities
+                    params={**params, "raw_json": 1},  # otherwise & < > are sent as entities
                     headers={
                         "Authorization": f"bearer {self._token}",
                         "User-Agent": reddit_user_agent(http.contact),
@@ -249,13 +250,15 @@ def _explained(error: RefusedError) -> RefusedError:
 
 
 def thread_of_post(raw: Any, time: int) -> Thread | None:
-    """Convert a submission (the `data` of a "t3"), read at `time`, to a thread; None if damaged."""
+    """Convert a submission (the `data` of a "t3") that was read at `time` to a thread. Return None
+    if it is damaged."""
     post = items.read_item(raw, RedditPost)
     if post is None or not items.is_id(post.id) or not is_subreddit(post.subreddit):
         return None
     if post.created_utc <= 0:
         return None
-    escaped = (post.selftext_html or "").startswith("&lt;")  # asked without raw_json
+    # the answer was requested without raw_json
+    escaped = (post.selftext_html or "").startswith("&lt;")
     title = one_line(html.unescape(post.title) if escaped else post.title)
     if not title:
         return None
@@ -274,7 +277,7 @@ def comments_of_listing(listing: Any, most: int) -> tuple[Passage, ...]:
             items.read_item(child.get("data"), _T1Comment) if child.get("kind") == "t1" else None
         )
         if comment is None or comment.stickied or comment.author == "AutoModerator":
-            continue  # pinned by moderators: about the rules, not the subject
+            continue  # a comment pinned by moderators is about the rules, not the subject
         text = said(comment.body, comment.body_html)
         if text:
             points = None if comment.score_hidden else comment.score
@@ -285,8 +288,8 @@ def comments_of_listing(listing: Any, most: int) -> tuple[Passage, ...]:
 
 
 def said(source: str, rendered: str | None) -> str:
-    """Return the plain text of a post or comment, from its HTML if there is any; "" if it is
-    deleted."""
+    """Return the plain text of a post or comment, from its HTML if there is any. The text is "" if
+    it was deleted."""
     if source and not is_quotable(source):
         return ""
     if rendered:
@@ -309,7 +312,7 @@ def _children(listing: Any) -> tuple[list[dict[str, Any]], str]:
 
 def _threads(children: Sequence[dict[str, Any]], time: int) -> tuple[list[Thread], int]:
     """Return the submissions among `children`, without advertisements, and the number of damaged
-    ones."""
+    submissions."""
     posts = [
         data
         for child in children

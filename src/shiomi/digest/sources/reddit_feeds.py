@@ -1,9 +1,9 @@
-"""Reddit through its Atom feeds, for users without API credentials. Counts are unknown.
+"""Read Reddit's Atom feeds, for users without API credentials. The feeds show no counts.
 
 Since 2026-06 Reddit answers about one anonymous feed request a minute and refuses others with 429.
 With a member's feed token (https://www.reddit.com/prefs/feeds/) this limit does not apply, and the
-comments of the best threads are read too. Feeds take turns: those tried longest ago come first,
-even if that was in an earlier run.
+comments of the best threads are read too. The feed whose last attempt is longest ago is read first,
+even if that attempt was in an earlier run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from shiomi.digest.thread import Passage, PassageKind, Place, Thread
 
 __all__ = ["RedditFeeds", "comments_of_feed", "thread_of_entry"]
 
-_MINUTE = 61.0  # seconds between two anonymous feeds; one more than a minute
+_MINUTE = 61.0  # seconds between two anonymous feed requests; one second more than a minute
 _WITH_TOKEN = 2.0
 _BEST = 8  # threads of a subreddit whose comments are read
 _SHOWN = 25  # a feed with fewer entries is complete
@@ -51,14 +51,14 @@ _REFUSED_MEMBER = (
 class _Turns(msgspec.Struct, omit_defaults=True):
     """The feeds that are due in this run, and the time of the last attempt at each feed.
 
-    It is kept from run to run.
+    These values are stored for the next run.
     """
 
-    run: int = 0  # the start of the run that `due` belongs to
+    run: int = 0  # start of the run to which `due` belongs
     due: list[str] = []  # "LocalLLaMA new"
     tried: dict[str, int] = {}  # feed → unix seconds
-    since: dict[str, int] = {}  # feed → threads created since then are complete
-    best: list[tuple[str, str]] = []  # (subreddit, id): comments to be read
+    since: dict[str, int] = {}  # feed → unix seconds; all threads created since then were read
+    best: list[tuple[str, str]] = []  # (subreddit, id) of threads whose comments will be read
     failed: list[str] = []
 
 
@@ -78,8 +78,8 @@ class RedditFeeds:
 
     @property
     def manners(self) -> Manners:
-        """One anonymous feed a minute and the time for all feeds; with a token there is no such
-        limit."""
+        """One anonymous feed request a minute, and enough time for all feeds. With a token, this
+        limit does not apply."""
         feeds = 2 * len(self.config.subreddits)
         if self.config.feed_token:
             return Manners(interval=_WITH_TOKEN, limited=60.0)
@@ -90,8 +90,8 @@ class RedditFeeds:
         )  # fmt: skip
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Read every feed once, the one tried longest ago first. After a failure the next is still
-        read."""
+        """Read every feed once, beginning with the feed whose last attempt is longest ago. If a
+        feed fails, the next feed is still read."""
         turns = self._turns(cursor, until)
         while turns.due:
             name = turns.due[0]
@@ -104,7 +104,8 @@ class RedditFeeds:
             subreddit, post = turns.best[0]
             yield self._comments(http, turns, subreddit, post)
         failed, ended = turns.failed, items.write_cursor(turns)
-        turns.failed, turns.run = [], 0  # a run that begins in the same second asks again
+        # a run that begins in the same second reads the feeds again
+        turns.failed, turns.run = [], 0
         yield Batch((), ended, memory=items.write_cursor(turns))
         if failed:
             raise SourceError("; ".join(failed))
@@ -174,7 +175,7 @@ class RedditFeeds:
         return refused and not self.config.feed_token
 
     def _given_up(self, turns: _Turns, reason: str) -> Iterator[Outcome]:
-        """Yield a failed outcome for each feed that is not read any more in this run."""
+        """Yield a failed outcome for each feed that this run will not read."""
         for name in turns.due:
             subreddit, _, listing = name.partition(" ")
             yield Outcome(f"reddit/{subreddit}", listing, error=f"not asked after: {reason}")

@@ -1,4 +1,5 @@
-"""Parse robots.txt by RFC 9309: the group for this crawler, longest matching rule, "*" and "$".
+"""Parse robots.txt as in RFC 9309: find the group for this crawler, use the longest matching rule,
+and support "*" and "$".
 
 urllib.robotparser uses the first matching rule instead of the longest, and does not support "*". So
 it would allow pages that a site forbids.
@@ -25,8 +26,8 @@ class Robots:
     rules: tuple[tuple[bool, str], ...] = ()
 
     def allows(self, url: str) -> bool:
-        """Whether this address may be fetched. The longest matching rule decides. If an allowing
-        and a forbidding rule are equally long, the address may be fetched."""
+        """Return whether this address may be fetched. The longest matching rule decides. If an
+        allowing and a forbidding rule are equally long, the address may be fetched."""
         parts = urlsplit(url)
         path = _normal(parts.path or "/") + (f"?{_normal(parts.query)}" if parts.query else "")
         best = (-1, True)
@@ -37,8 +38,11 @@ class Robots:
 
 
 def parse_robots(text: str, token: str) -> Robots:
-    """Return the rules for the crawler `token` ("shiomi"), else for "*", else none. Never
-    raises."""
+    """Return the rules for the crawler `token`, such as "shiomi". Never raises.
+
+    If the file has no rules for `token`, return the rules for "*". If it has neither, return no
+    rules.
+    """
     groups: dict[str, list[tuple[bool, str]]] = {}
     agents: list[str] = []
     ended = True  # the next user-agent line begins a new group
@@ -67,7 +71,10 @@ def _normal(path: str) -> str:
 
 
 def _matches(rule: str, path: str) -> bool:
-    """Whether the rule matches from the beginning of the path, in linear time for each "*"."""
+    """Return whether the rule matches from the beginning of the path.
+
+    Each "*" takes linear time.
+    """
     anchored = rule.endswith("$")
     pieces = rule.removesuffix("$").split("*")
     if not path.startswith(pieces[0]):

@@ -18,8 +18,10 @@ __all__ = ["Batch", "Source"]
 class Batch:
     """Threads to archive together, and the cursor to continue after them."""
 
-    threads: tuple[Thread, ...]  # title "": the community shows none now; the known title stays
-    cursor: str  # the source's own notes, to continue after an interruption; "": start over
+    # an empty title means that the known title stays, because the community shows none now
+    threads: tuple[Thread, ...]
+    # the source's position, to continue after an interruption; "": start from the beginning
+    cursor: str
     skipped: int = 0  # number of invalid items
     # Outcomes of the feeds that were read for this batch or that failed.
     outcomes: tuple[Outcome, ...] = ()
@@ -31,26 +33,27 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name in shiomi.toml, in the archive's cursors and in messages."""
+        """The name of the source in shiomi.toml, in the archive's cursors and in messages."""
 
     @property
     def communities(self) -> tuple[str, ...]:
-        """The communities its threads belong to. If no batch has an outcome for a community, it is
-        recorded as read when `collect` returns, and as failed when it raises."""
+        """The communities of the threads. If no batch has an outcome for a community, the community
+        is recorded as read if `collect` returns, and as failed if `collect` raises an error."""
 
     @property
     def manners(self) -> Manners:
-        """The limits its community states."""
+        """The limits that the community states."""
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
         """Yield threads created since `since`, each with a current reading; times are unix seconds.
 
-        `until` is the start of the run. Younger threads may be left out, except those in the answer
-        to a conditional request: that answer is not sent again until it changes.
+        `until` is the start of the run. Younger threads may be left out. But all threads in the
+        answer to a conditional request must be yielded, because the server does not send this
+        answer again until it changes.
 
-        `cursor` is None at the start of a run, or the `memory` of an earlier run; after an
-        interruption it is the cursor of the last batch that was archived. The next batch is
+        At the start of a run, `cursor` is the `memory` of an earlier run, or None. After an
+        interruption, it is the cursor of the last batch that was archived. The next batch is
         requested only after the last one is archived. Keep batches small, because a crash loses
-        one. If something could not be read, raise SourceError after the available batches, with the
-        missing parts and the reason.
+        one. If something could not be read, yield the available batches first, and then raise
+        SourceError with the missing parts and the reason.
         """

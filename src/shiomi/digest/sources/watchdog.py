@@ -1,8 +1,8 @@
 """End a request whose total time is too long.
 
-A client's timeouts limit each wait for bytes, not the total. So a server that sends a byte now and
-then (a reversed slowloris) could block a source for hours. The watchdog shuts the socket down when
-the total time is over, so that the blocked read returns.
+A client's timeouts limit each wait for bytes, but not the total time. So a server that sends a byte
+now and then (a reversed slowloris) could block a source for hours. If the total time is over, the
+watchdog shuts the socket down, so that the blocked read returns.
 """
 
 from __future__ import annotations

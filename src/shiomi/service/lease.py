@@ -1,4 +1,5 @@
-"""The lease of `shiomi run` allows one instance per archive, across processes and machines."""
+"""The lease of `shiomi run`. With it, only one instance runs per archive, even on several
+machines."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from shiomi.service.log import LOG
 __all__ = ["LeaseHeldError", "holding", "is_gone"]
 
 _NAME = "run"
-_SECONDS = 120  # duration in seconds; after a crash another machine waits this long
+_SECONDS = 120  # duration in seconds; after a crash, another machine must wait this long
 _RENEWED = 20.0  # seconds between renewals
 _RETRIED = 5.0  # seconds between two attempts to take the lease at the start
 
@@ -35,7 +36,8 @@ def holding(
     lost: Callable[[], None],
     wait: Callable[[float], bool] | None = None,
 ) -> Iterator[None]:
-    """Hold the lease until the block ends. A thread renews it, and calls `lost` if that fails.
+    """Hold the lease until the block ends. A thread renews the lease, and calls `lost` if it cannot
+    be renewed.
 
     If the archive is busy or its server does not answer, `wait` is called before the next attempt
     to take the lease. If `wait` returns True, the program is stopping: the block is entered without
@@ -92,7 +94,8 @@ def _renew(
         try:
             with Archive.open(config.archive) as archive:
                 other = _take(archive, holder, clock)
-        except DigestError as error:  # a backup holds a lock, or the disk is full: try again
+        # for example, a backup holds a lock or the disk is full; try again
+        except DigestError as error:
             LOG.warning("the lease was not renewed", extra={"error": str(error)})
             # while the archive does not answer, nobody else can take the lease
             busy = isinstance(error, ArchiveBusyError)
@@ -115,7 +118,8 @@ def is_gone(holder: str) -> bool:
     host, pid, _ = holder.split(" ", 2)
     if host != socket.gethostname() or not pid.isdigit():
         return False
-    if int(pid) == os.getpid():  # an earlier process with the same number, as in a container
+    # an earlier process had the same number, which is usual in a container
+    if int(pid) == os.getpid():
         return True
     try:
         os.kill(int(pid), 0)

@@ -20,14 +20,14 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 def log_to(stream: TextIO | None, form: str, level: str) -> None:
     """Write log lines of at least `level` to `stream` (stderr if None), as "text" or "json".
 
-    A caller passes the values that belong to an event as `extra`.
+    Callers pass the values of an event as the argument `extra` of the logger.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     LOG.handlers[:] = [handler]
     LOG.setLevel(level.upper())
     LOG.propagate = False
-    # Its lines may contain addresses with passwords.
+    # The log lines of apprise may contain addresses with passwords.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 

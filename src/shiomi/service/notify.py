@@ -1,8 +1,9 @@
-"""Send notifications of digests, rising watches and failing feeds to any address of apprise.
+"""Send notifications about new digests, rising watches and failing feeds to any address that
+apprise supports.
 
 The due messages are computed from the archive each time. The archive also stores which messages
 were sent, so a message is sent once, even after a crash. If sending fails, it is tried again later,
-six times in all.
+up to six times in all.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ class Message:
 def notify(
     archive: Archive, config: Config, feeds: Sequence[Freshness], now: int, send: Sender
 ) -> dict[str, int]:
-    """Send every due message that was not sent yet to every address.
+    """Send every due message to every address to which it was not sent yet.
 
-    Return how many messages were "sent" and how many "failed".
+    Return the number of messages that were "sent" and the number that "failed".
     """
     counts = {"sent": 0, "failed": 0}
     store = NoticeStore(archive)
@@ -66,7 +67,7 @@ def notify(
                 continue
             try:
                 sent = send(address, message.title, message.text.strip() or message.title)
-            except Exception as error:  # of a plugin; its text may contain the address
+            except Exception as error:  # an error of a plugin; its text may contain the address
                 LOG.warning("a notification raised", extra={"kind": type(error).__name__})
                 sent = False
             store.settle(key, sent=sent)
@@ -84,7 +85,7 @@ def notify(
 def messages(
     archive: Archive, config: Config, feeds: Sequence[Freshness], now: int
 ) -> Iterator[Message]:
-    """Return all messages that are due at `now`, whether they were sent or not."""
+    """Yield all messages that are due at `now`, even those that were sent already."""
     store = DigestStore(archive, config.language)
     for last in store.weeks():
         week = Week(date.fromisoformat(last), config.timezone)

@@ -1,4 +1,5 @@
-"""Serve /healthz and /metrics of `shiomi run` from a snapshot, which the main thread updates."""
+"""Serve /healthz and /metrics of `shiomi run`. The answers come from a snapshot that the main
+thread updates."""
 
 from __future__ import annotations
 
@@ -17,22 +18,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "metrics_text", "probes"]
 
-_SILENT = 3600.0  # after this many seconds without activity the main thread counts as hanging
+_SILENT = 3600.0  # if the main thread shows no activity for this many seconds, it counts as hanging
 
 
 @dataclass
 class Snapshot:
     """The state that the probes report.
 
-    The main thread replaces an attribute as a whole, and never changes its value in place.
+    The main thread assigns new values to the attributes, and never changes a value in place.
     """
 
     feeds: Sequence[Freshness] = ()
     archive_bytes: int = 0
     digests: int = 0
     last_digest: int = 0  # end of the week of the newest digest, in Unix seconds
-    requests: Mapping[str, int] = field(default_factory=dict)  # by source, since the start
-    notices: Mapping[str, int] = field(default_factory=dict)  # "sent" and "failed", since the start
+    requests: Mapping[str, int] = field(default_factory=dict)  # number by source, since the start
+    # number of messages by outcome ("sent", "failed"), since the start
+    notices: Mapping[str, int] = field(default_factory=dict)
     alive: float = field(default_factory=time.monotonic)  # time of the main thread's last activity
 
     @property
@@ -43,9 +45,10 @@ class Snapshot:
 
 @contextlib.contextmanager
 def probes(address: str, snapshot: Snapshot) -> Iterator[str]:
-    """Serve on `address` ("127.0.0.1:9464"; port 0: any free one) until the block ends.
+    """Answer requests on `address`, such as "127.0.0.1:9464", until the block ends.
 
-    An empty address serves nothing. Raises ConfigError if the address cannot be used.
+    Port 0 selects a free port. If the address is empty, no server is started. Raises ConfigError if
+    the address cannot be used.
     """
     if not address:
         yield ""

@@ -44,8 +44,8 @@ from shiomi.service.schedule import latest_slot, slots, week_of_slot
 __all__ = ["Service", "run"]
 
 _TICK = 30.0  # seconds between two checks of the clock
-_PROMPT = 6 * 3600  # if a digest is made within this time, it uses no reading after its due time
-_MISSED = 60 * 86400  # seconds; a digest that was missed longer ago is not made
+_PROMPT = 6 * 3600  # seconds; a digest made within this time uses no reading after its due time
+_MISSED = 60 * 86400  # seconds; a digest that was due longer ago than this is not made any more
 _RETRY = 3600  # seconds until a failed digest is tried again
 _TELLING = 60.0  # seconds between two log lines about a topic in progress
 _JUMP = 120.0  # a clock change of more than this many seconds is logged
@@ -59,18 +59,20 @@ class Service:
     config: Config
     clock: Callable[[], float] = time.time
     wait: Callable[[float], object] | None = None  # seconds between two checks of the clock
-    sleep: Callable[[float], object] | None = None  # HTTP client of the sources; None: the real one
+    # for the HTTP client of the sources; None: the real sleep
+    sleep: Callable[[float], object] | None = None
     send: Sender = send_by_apprise
     client: Callable[[], httpx2.Client] = new_client
     snapshot: Snapshot = field(default_factory=Snapshot)
     stopping: threading.Event = field(default_factory=threading.Event)
     reload: threading.Event = field(default_factory=threading.Event)
     _interruptible: bool = False
-    _published: bool = False  # whether digests that an earlier process only finished are published
+    _published: bool = False  # whether the digests that an earlier process finished were published
     _collected: int | None = None  # time of the last collection; None: read it from the archive
-    _failed: dict[Week, int] = field(default_factory=dict)  # when to try a failed digest again
+    # week of a failed digest → time of the next attempt
+    _failed: dict[Week, int] = field(default_factory=dict)
     _clocks: tuple[float, float] = (0.0, 0.0)
-    _archive: Archive | None = None  # open between rounds
+    _archive: Archive | None = None  # stays open between two rounds
     _told: float = 0.0  # time of the last log line about the model's progress
 
     def loop(self, *, once: bool = False) -> None:
@@ -90,10 +92,11 @@ class Service:
             self._close()
 
     def _wait(self, seconds: float) -> None:
-        """Wait until the time is over or a signal came.
+        """Wait until the time is over or a signal arrives.
 
-        It wakes each second: the kernel may give a second signal to another thread, and Python runs
-        its handler only when the main thread wakes.
+        The wait is interrupted every second. The kernel may deliver a second signal to another
+        thread, and Python runs the signal handler only in the main thread, and only when the main
+        thread wakes.
         """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -101,16 +104,16 @@ class Service:
                 return
 
     def stop(self, *_: object) -> None:
-        """Stop after the current request, part of a digest, or message."""
+        """Stop when the current request, part of a digest, or message is finished."""
         self.stopping.set()
         if self._interruptible:
             raise KeyboardInterrupt
 
     def _act(self) -> None:
-        """Do all due tasks once, in an order in which a crash loses nothing.
+        """Do all due tasks once. With this order of the tasks, a crash loses nothing.
 
-        The archive stays open until a round fails. So the titles that linking has indexed stay in
-        memory.
+        The archive stays open until a round fails. So the titles that were indexed for linking stay
+        in memory.
         """
         try:
             if self._archive is None:
@@ -190,8 +193,8 @@ class Service:
         """Yield each week whose digest is due but not finished, oldest first, with its `as_of`.
 
         A digest that is made within six hours of its due time uses no reading after that time. So
-        it is the same whether or not the process was interrupted. A later digest (`late`) is made
-        after collecting again.
+        an interruption of the process does not change the digest. Before a later digest (`late`),
+        threads are collected again.
         """
         line, zone, now = self.config.schedule.digest, self.config.timezone, int(self.clock())
         began = OutcomeStore(archive).first_time()
@@ -238,7 +241,7 @@ class Service:
         return digest
 
     def _written(self, written: TopicProgress) -> None:
-        """Log each topic that the model finishes, and once a minute the topic in progress."""
+        """Log each topic that the model has finished. Once a minute, log the topic in progress."""
         now = time.monotonic()
         self._sign_of_life()
         if written.kept is None and now - self._told < _TELLING:
@@ -266,7 +269,7 @@ class Service:
     def _tell(self, archive: Archive) -> None:
         """Send notifications, and update the snapshot of the probes.
 
-        A signal does not interrupt this, so that no message is cut.
+        A signal does not interrupt this method, so that every message is sent completely.
         """
         feeds = self._feeds(archive)
         sent = notify(archive, self.config, feeds, int(self.clock()), self.send)
@@ -293,8 +296,8 @@ class Service:
 
     @contextlib.contextmanager
     def _interruptible_part(self) -> Iterator[_Part]:
-        """Run a task that a signal may interrupt. Its archived results are kept, and it is repeated
-        later."""
+        """Run a task that a signal may interrupt. After an interruption, its archived results are
+        kept, and the task is repeated later."""
         part = _Part()
         try:
             self._interruptible = True
@@ -305,7 +308,7 @@ class Service:
             self._interruptible = False
 
     def _end_if_stopping(self) -> None:
-        """End the task now if a signal came before the task was interruptible."""
+        """End the task now if a signal arrived before the task could be interrupted."""
         if self.stopping.is_set():
             raise KeyboardInterrupt
 
@@ -378,6 +381,6 @@ def run(path: Path, config: Config, *, once: bool = False) -> None:
 
 
 def _lost(service: Service) -> None:
-    """Stop the main thread by a signal, because another instance has the lease."""
+    """Send a signal to stop the main thread, because another instance has the lease."""
     service.stopping.set()
     signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,5 @@
-"""Compute due times from cron lines in local time, with cronsim. Pure: the time is passed in."""
+"""Compute due times from cron lines in local time, with cronsim. The functions are pure, because
+the time is passed in."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from shiomi.digest.week import Week
 
 __all__ = ["latest_slot", "next_slot", "slots", "week_of_slot"]
 
-_LOOK_BACK = 400 * 86400  # seconds; a cron line with no due time in them is never due
+_LOOK_BACK = 400 * 86400  # seconds; a cron line without a due time in this period is never due
 
 
 def next_slot(line: str, zone: str, after: int) -> int:
@@ -33,8 +34,8 @@ def slots(line: str, zone: str, after: int, until: int) -> Iterator[int]:
 
 
 def latest_slot(line: str, zone: str, now: int) -> int | None:
-    """Return the last due time of the cron line up to `now`, or None if the last 400 days have
-    none."""
+    """Return the last due time of the cron line up to `now`, or None if there is none in the last
+    400 days."""
     span = 3600
     while span <= _LOOK_BACK:
         found = list(slots(line, zone, now - span, now))

@@ -1,1 +1,2 @@
-"""The archive as a web site, an API (`shiomi serve`) and an MCP server. All of them only read."""
+"""Show the archive as a web site and an API (`shiomi serve`), and as an MCP server. All of them
+only read."""

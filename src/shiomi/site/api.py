@@ -60,7 +60,7 @@ class Operation:
     path: str
     summary: str
     result: type[Any]
-    answer: Callable[[Archive, Config, Request], Any]  # None: there is no such item
+    answer: Callable[[Archive, Config, Request], Any]  # returns None if there is no such item
     in_query: tuple[str, ...] = ()
 
 
@@ -140,7 +140,7 @@ def _handler(
 
 
 def openapi(site: str = "") -> dict[str, Any]:
-    """Return the OpenAPI 3.1 description of the API. The schemas come from the types of the
+    """Return the OpenAPI 3.1 description of the API. The schemas are made from the types of the
     answers."""
     types = [*dict.fromkeys(one.result for one in OPERATIONS), Problem]
     schemas, components = msgspec.json.schema_components(

@@ -31,9 +31,9 @@ from shiomi.site.responses import HTML, JSON, Content, SecurityHeaders, respond,
 __all__ = ["create_app"]
 
 ATOM = "application/atom+xml; charset=utf-8"
-ISSUES = 26  # digests on one page of the list
-FEED = 20  # digests in a feed
-_CACHED = 512  # contents in the cache
+ISSUES = 26  # number of digests on one page of the list
+FEED = 20  # number of digests in a feed
+_CACHED = 512  # largest number of contents in the cache
 _YEAR = 31_536_000
 
 Answer = Callable[[Request, Archive], Content]
@@ -65,7 +65,7 @@ def create_app(config: Config) -> Starlette:
         readers.close()
 
     def of(request: Request) -> _Room:
-        """Return the pages in the language that the address of the request names."""
+        """Return the pages in the language that is part of the requested address."""
         code = request.url.path.split("/")[1]
         return next((room for room in rooms if room.pages.code == code), own)
 
@@ -93,9 +93,10 @@ class _Room:
         self._content: dict[object, tuple[object, Content]] = {}
 
     def routes(self, prefix: str | None) -> list[BaseRoute]:
-        """Return the routes under `prefix`. None means the code of the language."""
+        """Return the routes under `prefix`. The default prefix (None) is the code of the
+        language."""
         start = f"/{self.pages.code}" if prefix is None else prefix
-        kept: dict[str, Answer] = {  # answers that change only with the archive
+        kept: dict[str, Answer] = {  # cached answers, which change only if the archive changes
             "/": self._issues,
             "/{last:day}": self._digest,
             "/{last:day}.md": partial(self._file, kind="md"),
@@ -130,7 +131,7 @@ class _Room:
         return respond(request, await self._readers.run(partial(make, request)))
 
     async def _from_cache(self, make: Answer, request: Request) -> Response:
-        """Answer from the cache if the archive has not changed since."""
+        """Answer from the cache if the archive has not changed since the answer was stored."""
         token = self._readers.token()
         key = request.url.path, _page(request)
         kept = self._content.get(key)
@@ -142,7 +143,8 @@ class _Room:
         return respond(request, kept[1])
 
     def _language(self, archive: Archive) -> str:
-        """Return the language of the interface if it has digests, else the configured language."""
+        """Return the language of the interface if there are digests in it, else the configured
+        language."""
         if DigestStore(archive, self.pages.code).weeks():
             return self.pages.code
         return self._config.language

@@ -1,4 +1,4 @@
-"""Errors of the site.
+"""The errors of the site, as one tree.
 
 DigestError
 ├── SiteError        the site cannot be started

@@ -1,4 +1,4 @@
-"""Find stories by their words: the query is also translated, and the hits are grouped by story."""
+"""Find stories by their words. The query is also translated, and the hits are grouped by story."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def find_stories(
 ) -> tuple[list[StoryHit], Pairs]:
     """Return the stories that have the words, best first, and the translated terms.
 
-    If there are `limit` stories or more, at least `limit` are returned. `search(query, limit=...)`
-    is `archive.search` with the filters of the user.
+    If the archive has at least `limit` such stories, at least `limit` stories are returned.
+    `search(query, limit=...)` is `archive.search` with the user's filters.
     """
     threads = limit
     while True:
-        threads += threads // 2  # a story may have several of the threads
+        threads += threads // 2  # several of the threads may belong to one story
         hits, pairs = _translated(query, threads, search)
         found = _grouped(archive, hits)
         if len(found) >= limit or len(hits) < threads:
@@ -47,7 +47,8 @@ def find_stories(
 def _translated(
     query: str, limit: int, search: Callable[..., list[Hit]]
 ) -> tuple[list[Hit], Pairs]:
-    """Return the hits, at least `limit` if there are so many, and the translated terms."""
+    """Return the hits and the translated terms. If there are at least `limit` hits, at least
+    `limit` are returned."""
     tried: list[tuple[str, Pairs]] = [(query, ())]
     tried += [(one.query, one.pairs) for one in translations(query)]
     hits: dict[str, Hit] = {}

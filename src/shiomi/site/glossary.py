@@ -1,7 +1,7 @@
 """The glossary lets a Japanese word of a query also find English threads.
 
-Each line of glossary.tsv has a Japanese term and its English words, the commonest first, separated
-by tabs.
+Each line of glossary.tsv has a Japanese term and its English words, separated by tabs. The most
+common word comes first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from shiomi.digest.terms import normalized
 
 __all__ = ["Translation", "translations"]
 
-MOST = 3  # English words that are tried for one Japanese term
+MOST = 3  # number of English words that are tried for one Japanese term
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,11 @@ def _english(word: str) -> tuple[str, ...]:
 
 
 def translations(query: str) -> list[Translation]:
-    """Return English queries for a query with Japanese terms of the glossary; [] if it has no such
-    term.
+    """Return English queries for a query with Japanese terms of the glossary. Return [] if it has
+    no such term.
 
-    The n-th query uses the n-th English word of each term, or the term's last word if it has fewer.
+    The n-th query uses the n-th English word of each term. If a term has fewer words, its last word
+    is used.
     """
     words = query_words(query)
     found = {word: english for word in words if (english := _english(word))}

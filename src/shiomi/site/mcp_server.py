@@ -23,7 +23,7 @@ _INSTRUCTIONS = (
 
 
 def create_server(config: Config) -> MCPServer:
-    """Return the server. Each call opens the archive read-only, so it never blocks other
+    """Return the server. Each call of a tool opens the archive read-only, so it never blocks other
     programs."""
     server = MCPServer("shiomi", instructions=_INSTRUCTIONS)
 

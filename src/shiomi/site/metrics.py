@@ -1,4 +1,5 @@
-"""Serve the gate's metrics of all workers, at an address that clients of the site cannot reach."""
+"""Serve the gate's metrics of all workers at a separate address, which clients of the site cannot
+reach."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _SECONDS = 2.0  # seconds between two saves of a worker's counts
 
 
 class SavesMetrics:
-    """ASGI middleware that saves the counts of its gate in a folder while it runs."""
+    """ASGI middleware that saves the counts of its gate in a folder, again and again while it
+    runs."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, folder: Path) -> None:
         self._app = app
@@ -43,14 +45,14 @@ class SavesMetrics:
 
     async def _save(self) -> None:
         while True:
-            with contextlib.suppress(OSError):  # a full disk, for example; it tries again
+            with contextlib.suppress(OSError):  # the disk may be full; the next save tries again
                 self._metrics.save(self._folder)
             await asyncio.sleep(_SECONDS)
 
 
 @contextlib.contextmanager
 def metrics_server(address: str) -> Iterator[Path]:
-    """Answer `/metrics` on `address` ("127.0.0.1:9465") until the block ends.
+    """Answer requests for `/metrics` on `address`, such as "127.0.0.1:9465", until the block ends.
 
     Yields the folder in which the workers save their counts. Raises SiteError if the address
     cannot be used.

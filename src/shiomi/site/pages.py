@@ -37,8 +37,8 @@ from shiomi.site.queries import (
 __all__ = ["LANGUAGES", "Pages", "stylesheet"]
 
 LANGUAGES = ("ja", "en")
-QUOTES = 6  # passages of a story that are shown
-_QUOTE = 600  # characters of a passage that are shown
+QUOTES = 6  # number of passages of a story that are shown
+_QUOTE = 600  # number of characters of a passage that are shown
 _RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -51,7 +51,8 @@ def _environment() -> Environment:
 
 @lru_cache(maxsize=1)
 def stylesheet() -> tuple[str, str]:
-    """Return the name of the style sheet and its text. The name changes with the text."""
+    """Return the name and the text of the style sheet. If the text changes, the name changes
+    too."""
     digest = _environment().get_template("style.css.j2").render()
     text = digest + files("shiomi.site").joinpath("assets/site.css").read_text(encoding="utf-8")
     return f"style-{blake2b(text.encode(), digest_size=6).hexdigest()}.css", text
@@ -64,7 +65,7 @@ class _Listed:
     source: ThreadRow
     elsewhere: tuple[ThreadRow, ...]  # the other threads of the story
     posted: str
-    snippet: str  # "" if the title was found
+    snippet: str  # "" if the words were found in the title
     snippet_lang: str | None
 
 
@@ -89,7 +90,7 @@ class Pages:
         self._default = config.language
 
     def digest(self, digest: Digest, older: str | None, newer: str | None) -> str:
-        """Return the page of one digest. The text of the digest stays in its own language."""
+        """Return the page of one digest. The text of the digest is not translated."""
         spoken = load_language(digest.language)
         page = lay_out(digest, spoken)
         return self._render(
@@ -215,7 +216,7 @@ class Pages:
         return self._atom(clean(name), address, f"{address}.atom", newest, updated)
 
     def trends(self, weeks: Sequence[TrendWeek]) -> str:
-        """Return the page of the themes of each week, newest week first."""
+        """Return the page with the themes of each week, newest week first."""
         shown = [
             {"last": week.last, "themes": self._themes(week.last, week.trends)} for week in weeks
         ]
@@ -297,8 +298,8 @@ class Pages:
             return self._say("render.unknown")
 
     def _laid_out(self, story: Story, related: Sequence[Thread] = ()) -> DigestPage:
-        """Return a digest page with the story as its only topic, so that it looks as in a
-        digest."""
+        """Return a digest page with the story as its only topic. So the story looks the same as in
+        a digest."""
         first = story.threads[0]
         topic = Topic(story, first.title, first.link, _quotes(story), (), (), tuple(related))
         return self._bare((topic,))
@@ -308,8 +309,8 @@ class Pages:
         return lay_out(Digest(week, self.code, int(time.time()), topics, trends), self.language)
 
     def _ties(self, found: StoryPage) -> list[tuple[str, str]]:
-        """Return why the threads are one story: a sentence for each tie, with the linking model's
-        reasons."""
+        """Return why the threads are one story. There is a sentence for each tie, with the reasons
+        of the linking model."""
         names = {
             one.uid: self._say("site.tied", community=clean(community_label(one.community)),
                                title=shorten(clean(one.title), 60))
@@ -391,7 +392,7 @@ _ROOMS = ("search", "watch", "trends", "sources", "feeds")
 
 
 def search_address(asked: SearchRequest) -> str:
-    """Return a search as a query string; equal searches give the same text."""
+    """Return a search as a query string. Equal searches have the same query string."""
     fields = {
         "q": asked.q,
         "community": asked.community,

@@ -1,8 +1,8 @@
 """The gate's default policy for this site, for an operator who gives no policy file.
 
-Digests, stories and feeds follow the gate's default policy. People pass a challenge once. Feed
-readers and search engines pass within their budgets. Crawlers that train or index for AI are
-refused. Search and the API cost more to answer, so they have budgets of their own.
+Digests, stories and feeds follow the gate's default policy: people pass a challenge once, feed
+readers and search engines are allowed within their budgets, and crawlers that train or index for AI
+are refused. Answers of the search and the API need more work, so they have their own budgets.
 """
 
 from __future__ import annotations

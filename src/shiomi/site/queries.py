@@ -1,5 +1,7 @@
-"""The queries of the site, the API and the MCP server. They only read, and return data, not
-text."""
+"""The queries of the site, the API and the MCP server.
+
+They only read. They return data, not text.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,8 @@ __all__ = [
 PAGE = 20  # hits of a search on one page
 MOST_PAGES = 50
 LONGEST_QUERY = 500  # characters
-MOST_TIES = 20  # ties of a story that are explained
-WEEKS = 12  # newest digests from which trends and watches are shown
+MOST_TIES = 20  # number of ties of a story that are explained
+WEEKS = 12  # number of the newest digests whose trends and watches are shown
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -69,7 +71,8 @@ class SearchPage:
     request: SearchRequest
     hits: tuple[StoryHit, ...]
     more: bool  # whether there is a next page
-    translated: tuple[tuple[str, str], ...] = ()  # ("脆弱性", "vulnerability"): also searched
+    # translated terms, such as ("脆弱性", "vulnerability"); the translation was also searched for
+    translated: tuple[tuple[str, str], ...] = ()
     digests: tuple[str, ...] = ()  # last days of the digests that contain one of these stories
 
 
@@ -86,7 +89,7 @@ class StoryTie:
     """The strongest tie between a thread and an earlier thread of the same story."""
 
     link: Link
-    reasons: tuple[tuple[str, str], ...] = ()  # of a judged tie: (group of features, detail)
+    reasons: tuple[tuple[str, str], ...] = ()  # for a judged tie: (group of features, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ class SubjectWeek:
 
     last: str  # date of the digest
     subject: Subject
-    communities: tuple[tuple[str, int], ...]  # number of threads per community, largest first
+    # number of threads of each community, largest number first
+    communities: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +131,9 @@ class SourcesPage:
 
 
 def parse_search(values: dict[str, str]) -> SearchRequest:
-    """Read a search from the fields of a query string; an empty field is not set.
+    """Read a search from the fields of a query string. An empty field counts as not set.
 
-    Raises BadRequestError that names the field, the value and what is allowed.
+    Raises BadRequestError. The error names the field, the value and the allowed values.
     """
     given = {key: value.strip() for key, value in values.items() if value.strip()}
     q = given.get("q", "")
@@ -196,7 +200,7 @@ def story(archive: Archive, uid: str, language: str) -> StoryPage | None:
 
 
 def story_ties(story: Story) -> tuple[StoryTie, ...]:
-    """Return the strongest tie of each thread, except the first, to an earlier one, in order of
+    """Return for each thread except the first its strongest tie to an earlier thread, in order of
     time."""
     threads = {one.uid: one for one in story.threads}
     order = {uid: place for place, uid in enumerate(threads)}
@@ -217,8 +221,8 @@ def _linker() -> Linker:
 
 
 def _reasons(a: Thread, b: Thread) -> tuple[tuple[str, str], ...]:
-    """Return the groups of features that speak for one story, strongest first, each with a
-    detail."""
+    """Return the groups of features that are reasons for one story. The strongest comes first, and
+    each has a detail."""
     hours = str(round(abs(a.created - b.created) / 3600))
     return tuple(
         (one.group, hours if one.group == "time" else one.text.rpartition(": ")[2])
@@ -243,7 +247,8 @@ def newest_digests(archive: Archive, language: str, limit: int = WEEKS) -> list[
 def subject_weeks(
     archive: Archive, language: str, name: str | None = None
 ) -> dict[str, list[SubjectWeek]]:
-    """Return the weeks of each watched subject, newest first, or only of the subject `name`."""
+    """Return the weeks of each watched subject, newest first. If `name` is given, return only the
+    weeks of this subject."""
     found: dict[str, list[SubjectWeek]] = {}
     for digest in newest_digests(archive, language):
         for subject in digest.subjects:

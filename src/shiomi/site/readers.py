@@ -1,6 +1,6 @@
 """A few read-only connections to the archive, shared by all requests of one worker.
 
-A connection is opened again if it was lost or if the archive was replaced. ArchiveBusyError is
+If a connection is lost or the archive is replaced, a new connection is opened. ArchiveBusyError is
 raised if the archive is locked, being migrated or missing, or if too many requests wait. The client
 then gets a 503.
 """
@@ -21,9 +21,9 @@ from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
 __all__ = ["Readers"]
 
-CONNECTIONS = 4  # queries of one worker that run at the same time
-WAITING = 64  # further requests that may wait for a connection
-SECONDS = 5.0  # seconds; longest time of a query
+CONNECTIONS = 4  # number of queries of one worker that run at the same time
+WAITING = 64  # number of further requests that may wait for a connection
+SECONDS = 5.0  # longest time of a query, in seconds
 
 Result = TypeVar("Result")
 
@@ -40,8 +40,8 @@ class Readers:
         self._waiting = 0
 
     def token(self) -> tuple[object, ...]:
-        """Return a value that changes with every commit to the archive. Called in the event
-        loop."""
+        """Return a value that changes with every commit to the archive. Call this method in the
+        event loop."""
         if self._watch is not None:
             with contextlib.suppress(ArchiveError):  # the connection was lost; a new one may work
                 token = self._watch.change_token()

@@ -43,7 +43,7 @@ class Content:
     def of(
         cls, body: str | bytes, media_type: str, *, modified: int | None = None, age: int = 0
     ) -> Content:
-        """Make content. A client may use its copy for `age` seconds."""
+        """Make content. For `age` seconds, a client may use its copy without asking again."""
         raw = body.encode("utf-8") if isinstance(body, str) else body
         etag = f'"{blake2b(raw, digest_size=12).hexdigest()}"'
         headers = [
@@ -57,7 +57,8 @@ class Content:
 
 
 def respond(request: Request, content: Content, status: int = 200) -> Response:
-    """Return the content, or 304 if the client has it already."""
+    """Return a response with the content, or with status 304 if the client has the content
+    already."""
     fresh = status == 200 and _is_fresh(request, content)
     response = Response(None if fresh else content.body, status_code=304 if fresh else status)
     if fresh:
@@ -69,7 +70,7 @@ def respond(request: Request, content: Content, status: int = 200) -> Response:
 
 
 def unavailable(message: str, media_type: str = "text/plain; charset=utf-8") -> Response:
-    """Return a 503 that asks the client to try again soon."""
+    """Return a response with status 503 that asks the client to try again soon."""
     return Response(
         message, 503, {"Retry-After": str(_RETRY), "Cache-Control": "no-store"}, media_type
     )
@@ -78,7 +79,7 @@ def unavailable(message: str, media_type: str = "text/plain; charset=utf-8") -> 
 def _is_fresh(request: Request, content: Content) -> bool:
     """Return whether the client's copy is fresh (RFC 9110, 13.2.2).
 
-    If-Modified-Since is used only without If-None-Match.
+    If-Modified-Since is used only if the request has no If-None-Match.
     """
     match = request.headers.get("if-none-match")
     if match is not None:
@@ -94,7 +95,8 @@ def _is_fresh(request: Request, content: Content) -> bool:
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds headers which forbid the browser features that no page needs."""
+    """ASGI middleware that adds security headers. They forbid browser features that no page
+    needs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Service", "application", "serve"]
 
-_SERVICE = "SHIOMI_SERVE"  # workers are new processes; they read this environment variable
+# environment variable with the settings, because workers are new processes
+_SERVICE = "SHIOMI_SERVE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Service:
     gate: bool = True
     policy: Path | None = None  # None: the policy of policy.py
     state: str | None = None  # None: a file shared by the workers of this machine
-    proxies: tuple[str, ...] = ()  # trusted for X-Forwarded-For; ignored if there is a policy file
+    # addresses trusted for X-Forwarded-For; ignored if there is a policy file
+    proxies: tuple[str, ...] = ()
     dns: bool = True
     metrics: Path | None = None  # the folder in which workers save the gate's counts
 
@@ -66,12 +68,12 @@ def serve(
 
     `metrics` is an address that answers /metrics, or "". `begin` is called once, after the checks.
     Raises SiteError if an address cannot be used or the extra is missing. Raises ConfigError and
-    GateError for wrong files.
+    GateError if a file has wrong settings.
     """
     try:
-        import uvicorn  # noqa: F401 - reported here if missing
+        import uvicorn  # noqa: F401 - imported here to report that it is missing
 
-        service.app()  # so an error is reported once, not by each worker
+        service.app()  # made here so that an error is reported once, and not by each worker
     except ModuleNotFoundError as error:
         raise SiteError(
             f"shiomi serve needs its extras 'site' and 'gate' ({error.name} is missing);"
@@ -93,7 +95,8 @@ def serve(
 
 
 def application() -> ASGIApp:
-    """Return the application of one worker, by the environment that `serve` set."""
+    """Return the application of one worker. Its settings are in the environment variable that
+    `serve` has set."""
     given = json.loads(os.environ[_SERVICE])
     for key in ("config", "policy", "metrics"):
         given[key] = Path(given[key]) if given[key] else None

@@ -99,7 +99,7 @@ def new_client(*, trust_env: bool = True) -> httpx2.Client:
         timeout=httpx2.Timeout(20.0, connect=10.0),
         limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        follow_redirects=False,  # this module follows redirects, and checks and delays each request
+        follow_redirects=False,  # this module follows redirects, and checks and delays each of them
         trust_env=trust_env,
     )
 

@@ -86,7 +86,8 @@ def test_a_week_is_collected_linked_written_and_found_again(tmp_path: Path, addr
     assert 2 in {len(topic["story"]["threads"]) for topic in topics}
     assert (tmp_path / "public" / "index.html").exists()
     done = shiomi(tmp_path, "search", "story 3 tide", "--json")
-    assert {hit["thread"]["id"] for hit in json.loads(done.stdout)} == {"103", "abc003"}
+    (hit,) = json.loads(done.stdout)
+    assert {one["id"] for one in (hit["thread"], *hit["elsewhere"])} == {"103", "abc003"}
     page = max((tmp_path / "public").glob("20*.md"))
     assert shiomi(tmp_path, "digest", "check", str(page)).returncode == Exit.DONE
 

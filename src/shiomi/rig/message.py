@@ -37,7 +37,7 @@ def reason(key: str, **slots: object) -> Message:
 
 
 def basis(key: str, **slots: object) -> Message:
-    """Return one statement about what an estimate rests on."""
+    """Return one statement about the basis of an estimate."""
     return _message("basis", key, slots)
 
 

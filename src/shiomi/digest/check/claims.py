@@ -36,7 +36,7 @@ class Claim:
     about: tuple[str, ...]  # uids of the threads it may belong to; empty if unknown
     community: str | None  # set if `about` is empty: the community that the sentence names
     title: str | None  # a title quoted in the sentence
-    read: str | None  # the time of reading that it states: "2025-11-16 09:00", "2025-11-16"
+    read: str | None  # the time of reading that the digest states: "2025-11-16 09:00", "2025-11-16"
     clock: str | None  # the time zone of `read`, if the text names one: "JST", "UTC"
     or_earlier: bool = False  # `read` is only the latest possible time
     total: bool = False  # the number is a sum over several threads
@@ -54,7 +54,7 @@ class Written:
 
 _MOST_THREADS = 100  # threads read from one item
 _LONGEST_LINE = 100_000  # characters; longer than any real sentence
-# The patterns below bound each repetition, so that a search takes linear time on any text.
+# The patterns below limit each repetition, so that a search takes linear time on any text.
 
 _THREAD = re.compile(
     r"""(?xi)https?://(?:
@@ -134,7 +134,7 @@ def _written_date(lines: list[str]) -> date | None:
 
 
 def _items(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Yield (index of the first line, lines) of each heading with the text under it."""
+    """Yield, for each heading, the index of its line and the lines up to the next heading."""
     start = 0
     for index, line in enumerate(lines):
         if index > start and (_HEADING.match(line) or _BOLD_ITEM.match(line)):

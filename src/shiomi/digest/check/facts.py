@@ -3,7 +3,7 @@
 A quotation is compared with the passages of the thread that is linked next to it. If the archive
 holds the digest of that week, each topic, trend and subject is compared with the archived one. The
 comparison covers links, times, percentages, numbers, communities and quotations, in their order. A
-missing fact is accepted; a different one is reported.
+missing fact is accepted; a fact with another value is reported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Compare one claim with the readings of one thread. Pure.
 
-Counts grow. So a number is wrong in two cases: the thread had clearly more before the digest was
-written, or clearly fewer after it was written. A number below a later reading is possible, because
-it may be older than that reading. If a thread has no reading, none of its numbers is wrong.
+Counts grow. So a number is wrong in two cases: the thread had a clearly higher count already before
+the digest was written, or still had a clearly lower count after it was written. A number below a
+later reading is possible, because it may be older than that reading. If a thread has no reading,
+none of its numbers is wrong.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from shiomi.digest.thread import Thread
 __all__ = ["CheckReport", "check_digest"]
 
 _SLACK = timedelta(days=1)  # a digest may be written up to a day before or after its date
-_NEAR = timedelta(days=14)  # oldest age of other threads that a number may belong to
+_NEAR = timedelta(days=14)  # a number may belong to other threads of at most this age
 _CLOCKS = {"UTC": 0, "GMT": 0, "JST": 9}  # hours; other time zones only if the digest uses them
 
 

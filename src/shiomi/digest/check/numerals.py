@@ -13,13 +13,13 @@ _SCALES = {"十": 10, "百": 100, "千": 1_000, "k": 1_000, "万": 10_000}
 _PART = re.compile(
     r"(?P<digits>[0-9][0-9,]*(?:\.[0-9]+)?|[〇一二三四五六七八九]?)(?P<scale>[十百千k万]?)"
 )
-_MOST = 10**9  # no thread has more
+_MOST = 10**9  # no thread has more points or comments
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """The range of a written number: from `low` to `high`, both included. None: it has no upper
-    end."""
+    """The range of a written number: from `low` to `high`, both included. If `high` is None, the
+    range has no upper end."""
 
     low: int
     high: int | None
@@ -79,7 +79,7 @@ def _parse(text: str) -> tuple[float, float] | None:
             return None
         digits, scale = part["digits"], _SCALES.get(part["scale"], 1)
         if scale == 1 and "." in digits:
-            return None  # half a vote
+            return None  # a part of a vote does not exist
         if scale == 10_000:  # multiplies everything before it: 十一万
             total += (section + _value(digits) if digits or section else 1.0) * scale
             section = 0.0

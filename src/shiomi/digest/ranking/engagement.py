@@ -2,10 +2,11 @@
 
 100 points are usual on Hacker News, but on Lobsters only the best thread of a month gets them. 100
 points after two hours mean more than 100 points after five days. So a count is replaced by its
-*survival* S: the share of the community's threads that had as many or more at the same age. Threads
-are compared with the last weeks in the archive. The strength is log10(1/S): 1 for a thread in the
-top 10 %, 2 for the top 1 %. The S of a young reading is first shrunk towards the median, because it
-predicts less. An unknown count is left out; it never counts as 0.
+*survival* S: the share of the community's threads that had the same count or more at the same age.
+Threads are compared with threads of the last weeks in the archive. The strength is log10(1/S): 1
+for a thread in the top 10 %, 2 for the top 1 %. The S of a young thread is first shrunk towards the
+median, because its early count does not predict its final count well. An unknown count is left out;
+it never counts as 0.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from shiomi.digest.thread import Place, Reading, Thread
 
 __all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown", "reliable"]
 
-# Ages in hours (the rungs), and the share of its final count that the median Hacker News story has
-# at each age. Up to 12 h it was measured by benchmarks/digest/ranking.py on about 60
+# Ages in hours (called rungs). For each age: the share of its final count that the median Hacker
+# News story has. Up to 12 h it was measured by benchmarks/digest/ranking.py on about 60
 # stories of 2020-11; later ages are set by hand. It is only a prior: a community's own readings
 # soon outweigh it.
 AGES = (1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0)
@@ -34,10 +35,10 @@ GROWTH = (0.08, 0.20, 0.33, 0.55, 0.78, 0.95, 1.0)
 # moves the reading towards the median.
 RELIABLE = (0.74, 0.82, 0.89, 0.94, 0.98, 1.0, 1.0)
 NEAR = math.log(1.5)  # a reading belongs to a rung if their ages differ by a factor of 1.5 or less
-RUNG_PRIOR = 30.0  # weight of the prior at a rung: it counts like 30 threads
-POOL_PRIOR = 10.0  # weight of all communities together: they count like 10 threads of this one
+RUNG_PRIOR = 30.0  # weight of the prior at a rung, as a number of threads
+POOL_PRIOR = 10.0  # weight of all communities together, as a number of threads
 TAIL = 0.05  # the top 5 % follow a Pareto law, so that a new record is rarer than the old one
-RAREST = 0.05  # least survival: 0.05 divided by the number of threads that were seen
+RAREST = 0.05  # the least survival is this number divided by the number of threads seen
 WEIGHTS = (("points", 0.6), ("comments", 0.4))
 _NORMAL = NormalDist()
 LISTED = 100  # least number of threads assumed for a list of the best threads
@@ -50,7 +51,7 @@ class Counts:
 
     values: tuple[float, ...]
     threshold: float = math.inf  # the tail begins here
-    share: float = 0.0  # of values at or above it
+    share: float = 0.0  # share of values at or above `threshold`
     exponent: float = 1.0
 
     @classmethod
@@ -85,15 +86,15 @@ class Counts:
 class Standing:
     """The position of a thread among its community's threads of the same age."""
 
-    strength: float  # log10(1 / survival expected when settled); TYPICAL if no count is known
-    survival: dict[str, float]  # "points", "comments": only those known; at the reading's age
-    readings: dict[str, Reading]  # for each count, the reading it is from
+    strength: float  # log10(1 / expected final survival); TYPICAL if no count is known
+    survival: dict[str, float]  # of "points" and "comments" if known; at the reading's age
+    readings: dict[str, Reading]  # for each count, the reading that has it
     compared: int  # number of the community's threads it is compared with
     rank: int | None = None  # place in the community's list of the best, if no count is known
 
     @property
     def known(self) -> bool:
-        """Whether any count is known, or its place in the community's list of the best."""
+        """Whether a count is known, or the thread's place in the community's list of the best."""
         return bool(self.survival) or self.rank is not None
 
     @property

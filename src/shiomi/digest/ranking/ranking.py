@@ -2,14 +2,15 @@
 
 A story's score is a sum, and each part of it is a Reason that `--explain` prints:
 
-    engagement    the strengths s of its communities' leading threads of the week, the strongest
-                  first: s1 + 0.3 s2 + 0.09 s3 + ...
+    engagement    s1 + 0.3 s2 + 0.09 s3 + ..., where s1, s2, s3, ... are the strengths of each
+                  community's leading thread of the week, highest first
     communities   0.15 * log2(n) for n communities
-    threads       0.2 * log2(n - 1) for n >= 3 threads of the week, related ones count half
-    similar       -cosine of its title with the nearest story above it, where above 0.15
-    gone, no_text, repeat, near_duplicate   -10: the story stays in the list but takes no place
+    threads       0.2 * log2(n - 1) for n >= 3 threads of the week; related threads count half
+    similar       minus the cosine of its title with the most similar title of a higher story, if
+                  the cosine is above 0.15
+    gone, no_text, repeat, near_duplicate   -10: the story stays in the list but not in the digest
 
-`Ranked.demoted` names which of the last four applies. The method is greedy maximal marginal
+`Ranked.demoted` names which of the last four parts applies. The method is greedy maximal marginal
 relevance (Carbonell and Goldstein 1998): the remaining story with the highest score is taken, again
 and again.
 """
@@ -37,13 +38,13 @@ __all__ = ["Ranked", "explain", "leading", "rank"]
 
 DEMOTION = -10.0  # puts a story below all others, because strengths end at about 5
 NEXT_COMMUNITY = 0.3  # weight of each further community, relative to the one before
-BREADTH = 0.15  # per doubling of the communities
-MANY = 0.2  # per doubling of the further threads of the week
+BREADTH = 0.15  # per doubling of the number of communities
+MANY = 0.2  # per doubling of the number of threads of the week after the first
 SAME_SUBJECT = 0.6  # two stories have the same subject if the cosine of their titles reaches this
-SIMILAR = 0.15  # cosine below which they have nothing in common
-NOTICED = 1.3  # from this strength (top 5 %), an earlier digest would have had the thread
+SIMILAR = 0.15  # with a cosine below this, two titles have nothing in common
+NOTICED = 1.3  # an earlier digest would have had a thread of this strength (top 5 %) or more
 COMPARED = 150  # stories compared for similarity; no digest is longer
-YOUNG = 0.97  # reliability below which a reading is called young
+YOUNG = 0.97  # a reading with a lower reliability is called young
 TELLING = 200  # a post with an image is kept if its text has at least so many characters
 RECURRING = 3  # equal titles mean a repeat only if they have at least so many words
 
@@ -90,8 +91,8 @@ def leading(ranked: Iterable[Ranked], most: int) -> list[Ranked]:
 
 
 def explain(ranked: Sequence[Ranked], most: int, *, others: int = 8) -> str:
-    """Explain in plain text why the `most` leading stories were chosen and the best others were
-    not."""
+    """Explain in plain text why the `most` leading stories were chosen, and why the best other
+    stories were not."""
     chosen = leading(ranked, most)
     lines = []
     for place, item in enumerate(chosen, 1):
@@ -135,7 +136,7 @@ def _order(item: Ranked) -> tuple[float, str]:
 
 
 def _present(story: Story, week: Week) -> list[Thread]:
-    """Return the threads that count for a story: live, and from this week or the week before."""
+    """Return the threads that count for a story: live threads of this week or the week before."""
     since = week.before().start
     return [t for t in story.threads if t.state is ThreadState.LIVE and t.created >= since]
 

@@ -86,8 +86,8 @@ def page_context(language: Language) -> dict[str, object]:
 
 
 def _groups(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
-    """Group successive sentences: True for the digest's own sentences, which share a paragraph,
-    False for quotations."""
+    """Group successive sentences. The key is True for the digest's own sentences, which share a
+    paragraph, and False for quotations."""
     return [(told, list(run)) for told, run in groupby(lines, lambda one: one.quoted_from is None)]
 
 

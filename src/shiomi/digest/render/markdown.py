@@ -87,8 +87,8 @@ class _Markdown:
         return f"- **{self._say(f'render.{key}')}**: {text}"
 
     def sources(self, topic: TopicPage) -> str:
-        """Return the sources: of one thread only its community, of several each with its link and
-        counts."""
+        """Return the sources: for one thread only its community, for several threads each with its
+        link and counts."""
         say = self._say
         if len(topic.sources) == 1 and topic.sources[0].link.href == topic.heading.href:
             named = escape_markdown(topic.sources[0].link.text)

@@ -24,7 +24,7 @@ __all__ = ["Anchor", "DigestPage", "Line", "ThemeBlock", "ThreadRow", "TopicPage
 _TITLE = 200  # characters of a title that are shown; the link is kept
 _LISTED_TITLE = 100  # the same for a title in a list of threads
 _SENTENCE = 2_000
-_UNCOUNTED = frozenset({"arxiv"})  # they have no votes and comments, so no count is "unknown"
+_UNCOUNTED = frozenset({"arxiv"})  # communities without votes and comments
 _UPLOAD = re.compile(r"https?://(?:\w+\.redd\.it/|(?:www\.)?reddit\.com/gallery/)")
 _BRACKETED = re.compile("[「“]([^「」“”]+)[」”]")
 _LISTED = 6  # threads shown under a trend or a subject
@@ -46,7 +46,7 @@ class Line:
     text: str
     lang: str | None = None
     quoted_from: Anchor | None = None
-    parts: tuple[Anchor, ...] = ()  # the same text, in which titles of threads are links
+    parts: tuple[Anchor, ...] = ()  # the same text in parts; titles of threads are links
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class ThemeBlock:
     lang: str | None
     lines: tuple[Line, ...]
     threads: tuple[ThreadRow, ...]
-    counts: tuple[int, ...]  # threads per week, oldest first; the last is this week
+    counts: tuple[int, ...]  # number of threads per week, oldest week first, this week last
     rising: bool = False
 
 

@@ -1,12 +1,12 @@
 """Themes: significant terms of a week's titles, grouped by subject.
 
-This is statistics over terms alone. z is the weighted log-odds ratio with an informative Dirichlet
+Only statistics of terms are used. z is the weighted log-odds ratio with an informative Dirichlet
 prior (Monroe, Colaresi and Quinn 2008, "Fightin' Words", equations 16-22). It is divided by the
 square root of the term's overdispersion over the earlier weeks, so that a term that bursts every
-month does not count as news. Two terms mean the same thing if they share stories or contexts. The
-context of a term is the words of the titles that contain it, weighted by positive pointwise mutual
-information. Contexts are compared by their cosine. "Covid-19" and "coronavirus" hardly ever occur
-in one title, but have a cosine of 0.34; unrelated pairs have at most 0.05.
+month does not count as news. Two terms are taken as one subject if they share stories or contexts.
+The context of a term is the words of the titles that contain it, weighted by positive pointwise
+mutual information. Contexts are compared by their cosine. "Covid-19" and "coronavirus" hardly ever
+occur in one title, but have a cosine of 0.34; unrelated pairs have at most 0.05.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from shiomi.digest.terms import Term
 __all__ = ["Theme", "WeighedTerm", "is_size", "themes", "weigh"]
 
 PRIOR = 0.15  # weight of the prior, as a share of the number of all stories
-SIGNIFICANT = 2.0  # a term needs this z to lead or join a theme
-SURE = 2.5  # least z of a single name that is a theme
+SIGNIFICANT = 2.0  # least z of a term that leads or joins a theme
+SURE = 2.5  # least z of a name that is a theme without other terms
 SHARED = 0.5  # a term joins a theme if the theme has at least this share of the term's stories
-COMPANY = 0.15  # least cosine of the contexts of two terms that are one theme
+COMPANY = 0.15  # two terms are one theme if their contexts have at least this cosine
 SAME_COMPANY = 2  # least number of words that the contexts of two such terms have in common
 LIFT = 4.0  # two terms are one theme if they share 4 times as many stories as chance explains
 TAKEN_OVER = 0.6  # a phrase replaces its word if more than 60 % of the word's stories have it
 STORIES = 3  # least number of stories of a theme
 NOTED = 0.7  # least engagement of two stories of a theme (0.7: the top 20 % of a community)
-WORTH = 2.8  # least worth of a theme; set by reading 17 real weeks, so not measured on others
+WORTH = 2.8  # least worth of a theme; chosen by reading 17 real weeks, not tested on others
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,8 @@ def _weighed(key: str, tally: _Tally, of_now: int, sizes: Sequence[int]) -> Weig
 
 
 def log_odds(now: int, of_now: int, before: int, of_before: int) -> float:
-    """Return z of a term's log-odds ratio: in `now` of `of_now` stories to `before` of `of_before`.
+    """Return z of the log-odds ratio of a term: `now` of `of_now` stories have it this week, and
+    `before` of `of_before` stories had it before.
 
     In the prior the term is as frequent as in all stories together (Monroe et al. 2008, equation
     22). Returns 0 if there is nothing to compare with.
@@ -201,7 +202,7 @@ def _without_fragments(terms: Sequence[WeighedTerm]) -> list[WeighedTerm]:
 
 
 class _Together:
-    """For each word, the words that occur in the same stories more often than by chance."""
+    """Find, for each word, the words that occur in the same stories more often than by chance."""
 
     def __init__(self, terms: Sequence[WeighedTerm], total: int) -> None:
         self.total = total
@@ -231,7 +232,7 @@ class _Together:
 
 
 class Company:
-    """The words that co-occur with each word in titles, weighted by positive PMI.
+    """The words that occur together with each word in titles, weighted by positive PMI.
 
     PMI is pointwise mutual information.
     """
@@ -244,15 +245,15 @@ class Company:
         self._known: dict[tuple[str, ...], dict[str, float]] = {}
 
     def likeness(self, one: Sequence[str], other: Sequence[str]) -> float:
-        """Return in [0, 1] the cosine of the co-occurring words of two terms (given as keys of
-        words)."""
+        """Return the cosine, in [0, 1], of the words that co-occur with two terms. A term is given
+        as the keys of its words."""
         own = {*one, *other}
         ours, theirs = (
             {key: value for key, value in self._of(tuple(term)).items() if key not in own}
             for term in (one, other)
         )
         if len(ours.keys() & theirs.keys()) < SAME_COMPANY:
-            return 0.0  # rare words have one or two neighbours, which may agree by chance
+            return 0.0  # rare words have one or two neighbours, which may be equal by chance
         norm = math.sqrt(_square(ours) * _square(theirs))
         return math.fsum(value * theirs.get(key, 0.0) for key, value in ours.items()) / norm
 
@@ -277,7 +278,7 @@ def _square(vector: Mapping[str, float]) -> float:
 def _one_thing(
     theme: Sequence[WeighedTerm], term: WeighedTerm, total: int, company: Company
 ) -> bool:
-    """Return whether `term` has the same subject as a theme, whose leading term comes first."""
+    """Return whether `term` has the same subject as a theme, whose first term leads it."""
     lead = theme[0]
     common = len(term.stories & lead.stories)
     chance = len(term.stories) * len(lead.stories) / total

@@ -1,7 +1,7 @@
 """Trends: themes that several stories of a week share, more than in the weeks before.
 
-A term is counted by stories: a story counts once, even if several communities have it. themes.py
-finds the themes and terms.py the terms.
+The count of a term is the number of stories that have it. A story counts once, even if several
+communities have it. themes.py finds the themes, and terms.py finds the terms.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from shiomi.digest.week import Week
 
 __all__ = ["TrendEvidence", "find_trends"]
 
-NAMES = 0.4  # a phrase in the name is in at least 40 % of the stories of the leading term
-EXTENDS = 0.8  # a word like "Big" in "Big Sur" joins the name if it precedes 80 % of the uses
-OFTEN = 4  # least number of uses of a term to which such a word is added
+NAMES = 0.4  # least share of the leading term's stories that have a phrase of the name
+EXTENDS = 0.8  # "Big" is added to "Sur" if it is before at least 80 % of its uses
+OFTEN = 4  # such a word is added only to a term with at least this many uses
 SECOND = 1.5  # least z of the second term of a name
 _SEPARATORS = {"ja": "・"}  # between two terms of a name
 
@@ -43,11 +43,13 @@ class TrendEvidence:
     """A theme across stories of the week, with the threads that show it."""
 
     name: str  # as written in titles: "Apple M1"
-    terms: tuple[str, ...]  # as written in titles, the most significant first
-    stories: tuple[Story, ...]  # of this week, the strongest first; at least three
-    threads: tuple[Thread, ...]  # of this week, with a term in the title; the leading story's first
-    counts: tuple[int, ...]  # threads with a term in each week, oldest first; last: this week
-    score: float  # themes.py: z of the leading term, weighed by engagement and coherence
+    terms: tuple[str, ...]  # spelt as in titles, the most significant term first
+    stories: tuple[Story, ...]  # at least three stories of this week, the strongest first
+    # Threads of this week with a term in the title; the threads of the leading story come first.
+    threads: tuple[Thread, ...]
+    # Number of threads with a term in each week: the oldest week first, this week last.
+    counts: tuple[int, ...]
+    score: float  # z of the leading term, weighted by engagement and coherence (themes.py)
 
 
 def find_trends(
@@ -152,15 +154,15 @@ def _has(thread: Thread, squeezed: str, keys: set[str]) -> bool:
     if thread.state is not ThreadState.LIVE:
         return False
     if not any(key in squeezed for key in keys):
-        return False  # nearly every thread ends here, after a cheap test
+        return False  # a cheap test that excludes nearly every thread
     return any(term.key in keys for term in phrases(thread.title))
 
 
 def _name(
     theme: Theme, terms: Sequence[WeighedTerm], threads: Sequence[Thread], language: str
 ) -> str:
-    """Return a name: the longest phrase with the leading term in many stories, and a second
-    term."""
+    """Return a name: the longest phrase that contains the leading term and is in many stories,
+    and a second term."""
     lead = theme.lead
     often = [t for t in terms if len(t.stories & lead.stories) >= NAMES * len(lead.stories)]
     first = _longest(lead, often)

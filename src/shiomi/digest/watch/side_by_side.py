@@ -1,9 +1,9 @@
-"""Side by side: one passage from each community about a subject, as written there.
+"""Choose one passage from each community about a subject, to show them side by side.
 
 Passages of opposite tone in two communities are preferred. Otherwise the best rated passage of each
 community is used, or the earliest passage if no ratings are known. Tone is a count of words from a
-small list. So a contrast is a reason to quote two passages together, and not a claim about what
-either community thinks.
+small list. So a contrast is only a reason to quote two passages together. It does not show what a
+community thinks.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from shiomi.digest.thread import Passage, PassageKind, Thread, ThreadState
 
 __all__ = ["SideQuote", "side_by_side", "tone"]
 
-SHORTEST, LONGEST = 40, 4000  # characters of a passage worth quoting from
-OPPOSED = 2.0  # a contrast needs at least this tone on each side, with opposite signs
+SHORTEST, LONGEST = 40, 4000  # characters of a passage that may be quoted
+OPPOSED = 2.0  # in a contrast, one tone is at least 2 and the other at most -2
 _NEGATED = re.compile(r"\b(?:no|not|never|nothing|hardly)\b|n't\b")
 
 
@@ -32,7 +32,7 @@ class SideQuote:
     thread: Thread  # the thread the passage belongs to
     passage: Passage
     tone: float = 0.0  # words of praise minus words of objection
-    contrast: bool = False  # the tone of another quote is the opposite
+    contrast: bool = False  # whether another quote has the opposite tone
 
 
 @lru_cache(maxsize=1)
@@ -64,7 +64,9 @@ def tone(text: str) -> float:
 def side_by_side(
     threads: Iterable[Thread], *, about: Callable[[str], bool], most: int = 3
 ) -> tuple[SideQuote, ...]:
-    """Return at most one quote per community, for at most `most` communities; () below two.
+    """Return at most one quote per community, for at most `most` communities.
+
+    Return () if fewer than two communities have a quote.
 
     `about` returns whether a text is about the subject. Passages about it come before other
     passages of its threads.

@@ -1,14 +1,14 @@
 """Follow a named subject over weeks: its threads, its strength in each community, and quotations.
 
 A thread is on the subject if its title, its own text, its article or its abstract has one of the
-terms, or if at least two of its comments do. One comment in passing is not enough.
+terms, or if at least two of its comments have one. A single comment is not enough.
 
 A subject rises if four conditions hold. The week has at least three threads. It has more threads
-than the week before. It has at least `rises_by` times the usual number. Fewer than 5 % of usual
-weeks have as many. The usual number comes from a gamma-Poisson model of the weeks before. Its
-predictive distribution is negative binomial, and is widened if those weeks varied more than
-Poisson. A community counts from the first week with one of its threads in the archive, so a newly
-collected community raises no alarm.
+than the week before. It has at least `rises_by` times the usual number. The probability that a
+usual week has so many threads is below 5 %. This probability comes from a gamma-Poisson model of
+the weeks before. Its predictive distribution is negative binomial. The distribution is widened if
+those weeks varied more than a Poisson process does. A community counts from the first week with one
+of its threads in the archive, so a newly collected community raises no alarm.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ __all__ = [
     "watch_subject",
 ]
 
-FEWEST = 3  # an alert needs at least this many threads
-CHANCE = 0.05  # an alert needs a number of threads this improbable in a usual week
-MENTIONS = 2  # so many comments must name the subject if title and text do not
+FEWEST = 3  # least number of threads in a week with an alert
+CHANCE = 0.05  # alert only if a usual week has so many threads with a lower probability
+MENTIONS = 2  # least number of comments with a term, if title and text have none
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af々"
 
@@ -59,7 +59,7 @@ class SubjectEvidence:
 
     name: str
     threads: tuple[Thread, ...]  # new this week, the strongest first
-    counts: tuple[int, ...]  # threads per week, oldest first, this week last
+    counts: tuple[int, ...]  # number of threads per week, oldest week first, this week last
     communities: tuple[CommunityStrength, ...]  # the strongest first
     # At most one per community; () if there are fewer than two communities.
     quotes: tuple[SideQuote, ...]
@@ -105,8 +105,8 @@ def watch_subject(window: Window, watch: WatchConfig, engagement: Engagement) ->
 
 
 def subject_matcher(watch: WatchConfig) -> Callable[[str], bool]:
-    """Return a function: whether a text has one of `terms`, one of `also` if any, none of
-    `never`."""
+    """Return a function that tests a text. The text must have one of `terms`, one of `also` (if
+    that is not empty), and none of `never`."""
     named = matcher(watch.terms)
     also = matcher(watch.also) if watch.also else None
     never = matcher(watch.never) if watch.never else None
@@ -141,8 +141,8 @@ def matcher(terms: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _whole(needle: str) -> str:
-    """Return a pattern for the term; if it ends in a Latin letter or digit, no further one
-    follows."""
+    """Return a pattern for the term. If the term ends in a Latin letter or digit, the pattern
+    does not match before another one."""
     letter = rf"[^\W{_CJK}]"
     if open_ended := needle.endswith("*"):
         needle = needle.rstrip("*")
@@ -171,8 +171,8 @@ def _by_community(
 ) -> tuple[tuple[CommunityStrength, ...], int, list[float]]:
     """Return each community's week, and the comparable threads of this week and of earlier weeks.
 
-    A community's earlier weeks are counted from the first week with one of its threads. If that is
-    later than the window's first week, its mean number of threads replaces the missing weeks.
+    A community's earlier weeks begin with the first week that has one of its threads. If this week
+    is later than the window's first week, the missing weeks get the mean of the other weeks.
     """
     per_week: dict[str, list[int]] = defaultdict(lambda: [0] * len(window.weeks))
     for place, threads in enumerate(on_subject):

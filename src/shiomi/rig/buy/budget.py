@@ -56,7 +56,7 @@ class Answer:
     price: int
     idle_w: float
     load_w: float
-    lines: tuple[Line, ...] = ()  # parts; none of a whole machine
+    lines: tuple[Line, ...] = ()  # the parts; empty for a whole machine
     whole: WholeMachine | None = None
     checks: tuple[Finding, ...] = ()
 
@@ -84,10 +84,10 @@ class BudgetPlan:
     currency: str
     use: Use
     best: Answer
-    frontier: tuple[Answer, ...]  # cheapest first; each has a higher worth than all cheaper ones
-    more: Answer | None  # the best machine for 20 % more money; None: no better one
+    frontier: tuple[Answer, ...]  # cheapest first; each has a higher worth than all cheaper answers
+    more: Answer | None  # the best machine for 20 % more money; None if none is better
     proven: bool
-    tried: int  # pairs of cards and memory, and whole machines
+    tried: int  # number of pairs of cards and memory, plus whole machines
     seconds: float
     left_out: tuple[str, ...] = ()  # whole machines with less memory or storage than required
     model: str | None = None  # the requested model; None: the most capable one

@@ -3,8 +3,9 @@
 Each candidate has one binary variable, and exactly one candidate is chosen per category. A relation
 between two categories becomes several constraints, one for each class of the first category: if a
 candidate of this class is chosen, a compatible candidate of the second category is chosen too. The
-watts, the peaks, the circuit and the budget are constraints on sums. The objective is the lowest
-price, and HiGHS proves the optimum (gap 0). The module `budget` chooses the cards and the memory.
+watts, the power peaks, the circuit and the budget are constraints on sums. The objective is the
+lowest price, and HiGHS proves the optimum (gap 0). The module `budget` chooses the cards and the
+memory.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Problem:
         holds = relations(shared_layers=wish.shared_layers)
         kept = choices
         pairs: list[Pairing] = []
-        for _ in range(2):  # the first round makes more candidates comparable
+        for _ in range(2):  # the first round removes parts, which makes more candidates comparable
             pairs = pairings(kept, holds, allow_unknown=wish.allow_unknown)
             kept = {category: prune(found, pairs) for category, found in kept.items()}
             if not all(kept.values()):
@@ -153,7 +154,7 @@ def lines_of(picked: Iterable[Candidate]) -> tuple[Line, ...]:
 
 
 def _cover_rows(pair: Pairing, kept: Sequence[Candidate]) -> list[Any]:
-    """Return one row per distinct set of partners: (parts that need one) - (partners) <= 0."""
+    """Return one row per set of partners: (parts that need a partner) - (partners) <= 0."""
     import numpy
 
     lefts: dict[bytes, Any] = {}

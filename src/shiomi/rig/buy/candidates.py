@@ -35,7 +35,7 @@ class Candidate:
     category: Category
     parts: tuple[Part, ...]
     offers: tuple[Offer, ...]  # one per part
-    # Further values. One candidate dominates another only if it is at least as good in each.
+    # Further values. To dominate another candidate, a candidate must be at least as good in each.
     worth: tuple[float, ...] = ()
     price: int = field(init=False)
     owned: bool = field(init=False)  # the user has one of the parts: unknown fields are accepted
@@ -140,7 +140,7 @@ def pairings(
 
 
 def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Candidate]:
-    """Return the candidates of one category that fit something and that no other one dominates."""
+    """Return the candidates of one category that fit a partner and that none dominates."""
     import numpy
 
     profiles = []

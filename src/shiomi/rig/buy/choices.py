@@ -66,7 +66,7 @@ def _single(
 def _sets(
     kind: type[P], have: Build, catalog: Catalog, offers: Offers, most: int
 ) -> Iterator[tuple[tuple[P, ...], tuple[Offer, ...]]]:
-    """Yield sets of alike parts: the owned ones, up to `most` bought ones, and both together."""
+    """Yield sets of equal parts: the owned parts, up to `most` bought parts, and both together."""
     own = have.only(kind)
     ours = {_type(x, catalog) for x in own}
     if len(ours) == 1 and None not in ours:
@@ -85,7 +85,7 @@ def _sets(
 
 
 def _type(part: Part, catalog: Catalog) -> str | None:
-    """Return the GPU of a card or the type of memory; only parts with the same one are combined."""
+    """Return a card's GPU or the type of memory. Only parts with the same value are combined."""
     if isinstance(part, GraphicsCard):
         return catalog.gpu_name(part)
     return part.type if isinstance(part, MemoryKit) else None

@@ -1,6 +1,7 @@
 """The parts of a computer, as the catalogue states them. A missing field is None.
 
-Lengths are millimetres, powers watts, capacities GB as sold (10⁹ bytes for drives, 2³⁰ for memory).
+Lengths are in millimetres and powers in watts. Capacities are in GB as sold: 10⁹ bytes for drives,
+2³⁰ bytes for memory.
 """
 
 from __future__ import annotations
@@ -53,12 +54,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphicsCard(Part):
-    """A graphics card. Connector fields count the power plugs it needs (all None: not stated)."""
+    """A graphics card. The connector fields count the power plugs it needs; None if not stated."""
 
     chipset: str
     vram_gb: float | None = None
     length_mm: float | None = None
-    slot_width: float | None = None  # in slots; a card of 2.5 covers three
+    slot_width: float | None = None  # in slots; a card with a width of 2.5 covers three slots
     tdp_w: float | None = None
     six_pin: int | None = None
     eight_pin: int | None = None
@@ -89,7 +90,7 @@ class Board(Part):
     memory_type: str | None = None
     memory_slots: int | None = None
     memory_max_gb: float | None = None
-    x16_slots: int | None = None  # slots of that size; the number of wired lanes is unknown
+    x16_slots: int | None = None  # slots of this length; the number of their lanes is unknown
     pcie_generation: float | None = None  # of the first slot
     m2_slots: int | None = None
 
@@ -117,7 +118,7 @@ class Drive(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerSupply(Part):
-    """A power supply. The connector fields count the plugs it has (all None: not stated)."""
+    """A power supply. The connector fields count the plugs it has; None if not stated."""
 
     watts: float | None = None
     form_factor: str | None = None
@@ -162,7 +163,8 @@ _SEVERAL = {Category.GPU, Category.MEMORY, Category.STORAGE}
 class Build:
     """The parts of a computer by category. Categories may be missing.
 
-    Only graphics cards, memory kits and drives may be several.
+    A build may have several graphics cards, memory kits and drives, but only one of all other
+    parts.
     """
 
     parts: dict[Category, tuple[Part, ...]] = field(default_factory=dict)

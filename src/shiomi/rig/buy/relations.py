@@ -22,7 +22,7 @@ __all__ = ["MAINSTREAM_CARDS", "Relation", "is_workstation", "relations"]
 # Watts of one 8-pin PCIe connector (PCI Express CEM); an adapter joins several.
 _ADAPTER_WATTS = 150.0
 _LANES_PER_CARD = 8  # cards that share every layer exchange activations for each token and layer
-# Sorted so that each size also has the mounting holes of the smaller sizes.
+# Sorted so that a case for one size also has the mounting holes for all smaller sizes.
 _SIZES = ("Mini-ITX", "Micro ATX", "ATX")
 _SAME_SIZE = {"Thin Mini-ITX": "Mini-ITX"}
 _SMALL_CASES = ("Mini ITX", "HTPC", "Slim")
@@ -95,7 +95,7 @@ def _memory_form(kits: tuple[str | None, ...], board: str | None) -> Judged:
 
 
 def _registered(registered: bool, board: None) -> Judged:
-    del board  # no catalogue column says it
+    del board  # no column of the catalogue states this
     return unknown(Check.MEMORY_KIND, "memory_registered") if registered else None
 
 
@@ -130,7 +130,7 @@ _POSITIONS = {"Mini-ITX": 1, "Micro ATX": 4, "ATX": 7, "EATX": 8, "XL ATX": 9}
 
 
 def _positions(widths: tuple[int, ...] | None, form_factor: str | None) -> Judged:
-    """Judge whether cards in a row find slots. All but the last must lie on the board."""
+    """Judge whether cards in a row fit the slots. All cards but the last must be over the board."""
     if widths is None or len(widths) < 2:
         return None  # the case's slots limit a single card
     positions = _POSITIONS.get(_SAME_SIZE.get(form_factor or "", form_factor or ""))
@@ -154,7 +154,7 @@ def is_workstation(socket: str) -> bool:
 
 
 def _mainstream(count: int, socket: str | None) -> Judged:
-    """Judge whether so many cards fit in a case without risers.
+    """Judge whether this number of cards fits in a case without risers.
 
     Boards for mainstream sockets have two long slots that are far enough apart for thick cards.
     Their other slots are under a card, at the edge, or connected through the chipset.
@@ -180,7 +180,7 @@ def _lanes(socket: str, count: int) -> Judged:
 
 Plugs = (
     tuple[int, int, int, float] | None
-)  # of one card: number of 6-pin, 8-pin and 12 V plugs, and watts
+)  # of one card: the numbers of 6-pin, 8-pin and 12 V plugs, then the watts
 
 
 def _plugs(cards: tuple[GraphicsCard, ...]) -> Key:

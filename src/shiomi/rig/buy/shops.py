@@ -5,8 +5,8 @@
 
 A search result counts only if its name contains one of the part numbers. So an accessory or a part
 with a similar name is not mistaken for the part. Only the names and prices in an answer are used,
-as text and numbers. Each part takes one request, which is never repeated. No other module of the
-planner uses HTTP.
+as text and numbers. Each part takes one request, which is not repeated if it fails. No other module
+of the planner uses HTTP.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _price(value: Any) -> int:
 def offers_of(
     part: Part, shop: Shop, client: httpx2.Client, *, today: datetime.date
 ) -> list[Offer] | None:
-    """Return the cheapest new and used offer of a part; None if it has no number to search for.
+    """Return the cheapest new and used offer of a part; None if it has no part number.
 
     Raises PriceError if the shop refuses the key or its answer is invalid.
     """

@@ -1,8 +1,8 @@
-"""Choose the parts to price for a wish, from the parts of the example prices.
+"""Choose the parts for which the user should look up prices, from the example prices.
 
-The catalogue has 24,000 parts, too many to price. The example prices cover the cards that people
-buy for language models, and for each other kind a few parts that fit together. If no part of a kind
-meets the wish, the newest part of the catalogue that meets it is used.
+The catalogue has 24,000 parts, and nobody can look up so many prices. The example prices cover the
+cards that people buy for language models, and a few parts of each other kind that fit together. If
+no part of a kind meets the wish, the newest part of the catalogue that meets it is used.
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ __all__ = [
 ]  # fmt: skip
 
 BASE_WATTS = 75.0  # allowance for board, memory, drives and fans
-SUSTAINED_SHARE = 0.8  # usable share of the rating for hours; usual practice
-PEAK_RATIO = 1.6  # millisecond peaks of a card, relative to its rated power; since 2020
-TRANSIENT_SHARE = 1.2  # of the rating; above it, the protection of weak supplies trips
-CONTINUOUS_SHARE = 0.8  # usable share of a circuit for hours; usual practice
+SUSTAINED_SHARE = 0.8  # share of the rating that may be drawn for hours; usual practice
+PEAK_RATIO = 1.6  # peaks of milliseconds divided by the rated power, for cards since 2020
+TRANSIENT_SHARE = 1.2  # peak / rating above which weak supplies switch themselves off
+CONTINUOUS_SHARE = 0.8  # share of a circuit that may be drawn for hours; usual practice
 
 # Efficiency at full load at 115 V that each 80 PLUS grade requires, lowest first.
 _GRADES = (

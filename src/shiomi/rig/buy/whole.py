@@ -73,5 +73,5 @@ def _machine(row: Mapping[str, Any], column: str, where: str) -> WholeMachine:
 
 
 def lent(whole: WholeMachine, share: float) -> WholeMachine:
-    """Return the machine with this share of its memory lent to the GPU."""
+    """Return the machine with this share of its memory reserved for the GPU."""
     return replace(whole, machine=lending(whole.machine, share))

@@ -30,7 +30,7 @@ class Wish:
     most_gpus: int = 2
     shared_layers: bool = False  # cards compute each layer together and need PCIe lanes
     used: bool = True  # used parts may be taken
-    memory_by_cards: bool = False  # 32 GB with cards of more than 16 GiB together
+    memory_by_cards: bool = False  # require 32 GB if the cards have more than 16 GiB together
     allow_unknown: bool = False  # parts with incomplete catalogue rows may be taken
     circuit: Circuit = field(default_factory=Circuit)
 

@@ -42,7 +42,7 @@ def without(basis: tuple[Text, ...], assumed: Assumption | None) -> tuple[Text, 
 
 
 def multiples(assumed: Assumption | None, weights: float, caches: float) -> tuple[float, float]:
-    """Return the bounds of `weights` + `caches` as factors on this sum (bytes or operations)."""
+    """Return the bounds of the sum `weights` + `caches` (bytes or operations) as factors on it."""
     total = weights + caches
     if assumed is None or total <= 0:
         return 1.0, 1.0

@@ -2,8 +2,8 @@
 
 `python -m tools.rig.fit_coefficients` fits them to measured tables and writes
 data/coefficients.json. A GPU gets the newest set that contains its architecture. An architecture
-without measurements gets the set of a related architecture, else the set pooled over all. These
-have wider intervals.
+without measurements gets the set of a related architecture, else the set that was fitted on all
+architectures together. These sets have wider intervals.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SAME_ENGINE = {"ollama": "llama.cpp", "lmstudio": "llama.cpp"}
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An interval that holds 8 of 10 unseen measurements, as factors on the estimated seconds."""
+    """Factors on the estimated seconds; 8 of 10 unseen measurements lie between them."""
 
     low: float
     high: float

@@ -1,9 +1,14 @@
 """Find the models that run on a machine, with their format, place, speed and context.
 
-Each model is tried in this order: on the fewest GPUs that hold all of it in four bits or more; with
-the experts of as few layers as possible in the system's memory, if that is fast enough; on the GPUs
-in fewer bits; wholly in the system's memory. Among the formats that fit, the most exact one that
-meets the target speed is used. If none meets it, the fastest is used.
+These places are tried in this order:
+
+1. the whole model in four bits or more, on as few GPUs as possible;
+2. the experts of as few layers as possible in the system's memory, if that is fast enough;
+3. the whole model in fewer bits, on the GPUs;
+4. the whole model in the system's memory.
+
+Of the formats that fit, the most exact format that meets the target speed is used. If no format
+meets it, the fastest is used.
 """
 
 from __future__ import annotations
@@ -65,11 +70,11 @@ class Runs:
     model: Model
     quantisation: str
     place: Place
-    gpus: int  # used, the machine's first ones
+    gpus: int  # number of GPUs used; they are the first of the machine
     memory: Memory
     usable: Estimate  # GiB on the GPUs used, or in the system's memory if the place is RAM
-    sure: bool  # that it fits
-    fast: bool  # its lower bounds reach the floor
+    sure: bool  # whether it surely fits
+    fast: bool  # whether the lower bounds of its speeds reach the floor
     decode: Estimate | None  # tok/s summed over all users, with full contexts
     prefill: Estimate | None  # tok/s
     context: int  # tokens per user that fit, at most the trained context
@@ -136,7 +141,7 @@ def fit_model(
     rest = [x for x in formats if x not in exact]
     counts = range(1, len(machine.gpus) + 1)
     whole = next(filter(None, (task.best(exact, Place.GPU, x) for x in counts)), None)
-    shared = bool(machine.gpus) and machine.gpus[0].unified  # the system's memory is the GPU's
+    shared = bool(machine.gpus) and machine.gpus[0].unified  # GPU and system share one memory
     mixture = any(layer.experts for layer in known.model.layers)
     beside = bool(machine.gpus) and mixture and not shared
     if whole and (whole.sure or not beside):
@@ -208,7 +213,7 @@ class _Task:
             return self.with_context(first)
         if not found:
             return None
-        if all(x.decode is None for x in found):  # the most exact format that surely fits
+        if all(x.decode is None for x in found):  # no speeds known: take the most exact that fits
             return self.with_context(max(found, key=lambda x: x.sure))
         return self.with_context(max(found, key=lambda x: x.decode.value if x.decode else 0.0))
 
@@ -250,8 +255,8 @@ class _Task:
         """Return the setting with the experts of as few layers as possible in RAM, and the number
         of these layers.
 
-        With this setting the rest surely fits on the GPUs. If that is impossible, the experts of
-        all layers are in RAM.
+        With this setting, all other weights surely fit on the GPUs. If no setting achieves this,
+        the experts of all layers are in RAM.
         """
         layers = sum(bool(x.experts) for x in self.known.model.layers)
         few, enough = 0, layers

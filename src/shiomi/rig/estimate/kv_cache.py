@@ -4,7 +4,7 @@ Per layer and user, for a context of n tokens:
 - full and grouped attention: n · heads · (key + value) values;
 - sliding: in llama.cpp, n is the window plus one batch, rounded up to 256 tokens; in vLLM up to
   0.20, n is the whole context, and each page is as wide as the pages of the widest layer;
-- latent: n · (rank + rotary), stored once and not per head;
+- latent: n · (rank + rotary), stored once for all heads;
 - linear and state space: a state of fixed size.
 llama.cpp: src/llama-kv-cache-iswa.cpp. vLLM: v1/core/kv_cache_utils.py.
 """
@@ -61,8 +61,8 @@ def kv_cache_gib(
 
 
 def kv_bytes(model: Model, context: int, *, users: int, kv_dtype: str, engine: str) -> float:
-    """Return the bytes by the rule of an engine. "capped" means vLLM's pages with sliding layers
-    cut to their window.
+    """Return the bytes by the rule of an engine. The engine "capped" means vLLM's pages,
+    in which sliding layers keep only their window.
     """
     rules = "vllm" if engine == "capped" else engine
     check_setting(context=context, users=users, engine=rules)
@@ -83,7 +83,7 @@ def kv_bytes(model: Model, context: int, *, users: int, kv_dtype: str, engine: s
 
 
 def check_setting(*, context: int, users: int, engine: str) -> None:
-    """Raise SettingError if one of them is invalid."""
+    """Raise SettingError if one of the arguments is invalid."""
     if engine not in ENGINES:
         raise SettingError(f"the engine must be {' or '.join(ENGINES)}, got {engine[:40]!r}")
     for what, number, most in (("context", context, 10**9), ("users", users, 10**6)):

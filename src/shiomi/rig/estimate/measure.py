@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Measurement", "ServerAnswer", "calibrate", "measure"]
 
 _LEAST_PROMPT = 64  # tokens; with fewer, the speed of reading cannot be measured
-# Largest accepted ratio to the estimate. Beyond it, it is another model or one half in RAM.
+# Largest accepted ratio of measurement and estimate. If it is larger, the server runs another
+# model, or a part of the model is in RAM.
 _FARTHEST = 8.0
 _WORDS = "The tide comes in and goes out, and whoever watches it long enough can tell the hour. "
 _WORDS_TOKENS = 20  # about
@@ -133,7 +134,7 @@ def _factor(what: str, expected: float, measured: float, name: str) -> float:
 
 
 def _prompt(tokens: int, run: int) -> str:
-    """Return a prompt of about this many tokens, with first words that no server has cached."""
+    """Return a prompt of about this many tokens. It begins with new words, so it is not cached."""
     return f"{run}{run} seagulls. " + _WORDS * max(1, tokens // _WORDS_TOKENS)
 
 
@@ -205,7 +206,7 @@ def _any_server(endpoint: HttpEndpoint, model: str, prompt: str, write: int) -> 
         answers.append((answer, usage))
     (short, fewer), (long, more) = answers
     written = _number(more.get("completion_tokens")) - _number(fewer.get("completion_tokens"))
-    # The time of the prompt is unknown, as the second request may have used a cache.
+    # The time for the prompt is unknown, because the second request may have used a cache.
     return _run(long, more.get("prompt_tokens"), math.nan, written, long.seconds - short.seconds)
 
 

@@ -25,9 +25,9 @@ __all__ = ["Fit", "Memory", "fits", "memory", "usable_gib", "weights_gib"]
 VISIBLE = 0.981  # share of memory that CUDA reports: 23.64 of 24, 47.46 of 48, 9.78 of 10 GiB
 CONTEXT_GIB = 0.3  # GiB of CUDA itself, per GPU and process
 APPLE_SHARES = ((36.0, 2 / 3), (float("inf"), 3 / 4))  # recommendedMaxWorkingSetSize, by memory
-# Share of shared memory that counts as the GPU's. AMD: the most that Windows reserves, and the
-# value that guides recommend on Linux, where the driver lends half by default. Intel: the share
-# that the driver lends. GB10: CUDA may take all memory, but the system needs some.
+# Share of shared memory that counts as the GPU's. AMD: the most that Windows can reserve, and the
+# value that guides recommend on Linux, where the driver gives the GPU half by default. Intel: the
+# share that the driver gives. GB10: CUDA may take all memory, but the system needs a part.
 SHARED = {Vendor.AMD: 0.75, Vendor.INTEL: 0.5, Vendor.NVIDIA: 0.9}
 _PAGES_PER_GIB = 2**18
 VLLM_BATCH = 8192  # tokens profiled at start
@@ -50,7 +50,7 @@ class Fit:
     """Whether a model fits, and how sure that is."""
 
     fits: bool
-    sure: bool  # the intervals do not overlap
+    sure: bool  # true if the intervals of need and usable memory do not overlap
     needed: Estimate
     usable: Estimate
 
@@ -62,7 +62,7 @@ class _Parts:
     layers: float  # without routed experts
     experts: float
     embedding: float
-    output: float  # 0 where it is tied to the embedding
+    output: float  # 0 if it is tied to the embedding
     spread: float  # relative error of the sum
     basis: Text
     source: str
@@ -108,7 +108,7 @@ def memory(model: Model, setting: Setting, *, flash_attention: bool = True) -> M
     if engine == "llama.cpp":
         table = model.vocabulary * model.hidden_size / max(1, model.embedding_parameters)
         kept = parts.embedding * min(1.0, table) if not model.output_parameters else 0.0
-        on_gpus += kept - parts.embedding  # a tied table is needed on both sides
+        on_gpus += kept - parts.embedding  # a tied table is needed in both memories
         beside += parts.embedding
         buffers = _llama_cpp_buffers(model, setting, flash_attention, gpus)
     else:
@@ -201,14 +201,14 @@ def _parts(model: Model, quantisation: str | None) -> _Parts:
             output=f"{bits.output_bits:g}",
         ),
         source=bits.source,
-        assumed=model.assumed if model.file_bytes is None else None,  # tensors tell it
+        assumed=model.assumed if model.file_bytes is None else None,  # a file has the exact sizes
     )
 
 
 def _llama_cpp_buffers(
     model: Model, setting: Setting, flash_attention: bool, gpus: int
 ) -> Estimate:
-    """Estimate the compute buffer of each GPU: the most that the graph of one micro-batch needs.
+    """Estimate the compute buffer of each GPU: the largest need of one micro-batch's graph.
 
     Checked against llama.cpp's log for Llama 3 8B: 258.5 MiB at 512 tokens, 296 at 4,096 and 560 at
     8,192 without flash attention.

@@ -1,10 +1,11 @@
 """Correct estimates for newer engines, and for kinds of layers that the fitted rows lack.
 
-The coefficients rest on rows of 2024, which have only Llama 3, and on the community's rows, which
-have only dense models. Newer engines launch the work of a layer in less time (CUDA graphs) and
-unpack quantised weights faster. Layers with experts or states take longer than dense layers. These
-changes are fitted to rows of other people (`python -m benchmarks.rig.people`) and stored in
-`data/people.json`. If the engine is given with a date ("llama.cpp@2024-05"), they are not applied.
+The coefficients are fitted on measurements of 2024, which have only Llama 3, and on measurements
+of a community, which have only dense models. Newer engines launch the work of a layer in less time
+(CUDA graphs) and unpack quantised weights faster. Layers with experts or states take longer than
+dense layers. These changes are fitted to rows of other people (`python -m benchmarks.rig.people`)
+and stored in `data/people.json`. If the engine is given with a date ("llama.cpp@2024-05"), they are
+not applied.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ def added_seconds(
     layers: tuple[float, int, int],
     unpacking: float,
 ) -> float:
-    """Return the seconds to add. `layers`: seconds of all, number with experts, with states."""
+    """Return the seconds to add.
+
+    `layers` has the seconds of all layers, the number of layers with experts, and with states.
+    """
     overhead, experts, linear = layers
     added = 0.0
     if old and vendor == "nvidia":

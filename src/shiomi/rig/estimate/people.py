@@ -4,8 +4,8 @@ The coefficients come from a few tables, each measured by one person with one ve
 `python -m benchmarks.rig.people` compares them with rows of other people and writes
 `data/people.json`. This file has the usual ratio of measured to estimated speed for each kind of
 model and age of the coefficients, and a factor per GPU type. It also has bounds that contain about
-eight of ten rows, with as many rows below as above. A measurement on the machine itself replaces
-the factor of its GPU type.
+eight of ten rows. As many rows are below the bounds as above them. A measurement on the machine
+itself replaces the factor of its GPU type.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ KINDS = ("plain", "mixed", "experts")
 _READING = 4  # indices of a step's terms: weights, then caches of three kinds
 _OLD = "2024"
 _DOUBTS = {"experts", "everything"}  # experts in RAM, or an architecture without measurements
-# Bounds for the model that was measured on this machine, as its context or prompt may differ.
+# Bounds for the model that was measured on this machine. They are not 1, because the context or
+# the prompt may differ from the measurement.
 _REPEATS = (0.93, 1.08)
 
 
@@ -118,7 +119,7 @@ def as_people_measure(
         rests += tuple(basis("corrected_by", of=x) for x in calibration.basis)
     least = estimate.low / estimate.value
     greatest = estimate.high / estimate.value
-    if model.assumed is not None:  # the doubt about the layers remains
+    if model.assumed is not None:  # the layers are still only assumed
         low /= max(model.assumed.weights[1], model.assumed.caches[1])
         shape = model.assumed.weights[0]
         high /= min(shape, model.assumed.caches[0]) if phase == "decode" else shape

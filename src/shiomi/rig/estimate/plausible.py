@@ -1,8 +1,8 @@
 """Check whether a measured speed can be true: by physics, then by other measurements.
 
 A speed is impossible if the weights and caches would have to be read faster than the memory allows,
-or if the products would have to be computed faster than the GPU can. It is doubtful if it is far
-above other measurements of such a GPU, or more than twenty times below them.
+or if the matrix products would have to be computed faster than the GPU can. A speed is doubtful if
+it is far above other measurements of such a GPU, or less than a twentieth of them.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from shiomi.rig.message import Text, basis, reason
 __all__ = ["JOULES_PER_KWH", "wall_watts", "yen_per_million_tokens"]
 
 _IDLE_SHARE = 0.1  # share of TDP that a waiting GPU draws
-_UNIFIED = (0.7, 1.3)  # wall watts per watt of TDP: least, most
+_UNIFIED = (0.7, 1.3)  # least and most watts at the wall per watt of TDP
 JOULES_PER_KWH = 3.6e6
 
 

@@ -1,6 +1,6 @@
 """Estimate speeds with weights in the system's memory: the whole model or its routed experts.
 
-Each written token needs all weights and caches from the memory. A CPU reaches 40 to 90 % of the
+To write a token, all weights and caches are read from the memory. A CPU reaches 40 to 90 % of the
 bandwidth that is printed on the modules. The speed of reading a prompt is limited by the CPU's
 arithmetic. With experts in RAM, it is limited by copying them to the GPU once per micro-batch.
 These shares are assumed, not fitted, so the bounds are wide.

@@ -2,8 +2,8 @@
 
 A row states the GPU and the number of GPUs, the model, the format, the engine and the two speeds.
 It contains no name, address, path or time of day. `believable` removes rows that contradict physics
-or are far from the estimate (`plausible`). The other rows give each GPU type a factor, which is
-shrunk towards the factor of the table.
+or are far from the estimate (`plausible`). From the other rows, a factor for each GPU type is
+computed and shrunk towards the factor of the table.
 """
 
 from __future__ import annotations

@@ -213,7 +213,7 @@ def prefill_terms(
 
 
 def pipeline_share(prompt: int, gpus: int, serial: float, micro_batch: int = 512) -> float:
-    """Return the time of several GPUs on consecutive micro-batches, as a share of one GPU's time.
+    """Return the time that several GPUs need for consecutive micro-batches, relative to one GPU.
 
     `serial` (0 to 1) is the share of the work that cannot be spread over the GPUs.
     """
@@ -265,7 +265,7 @@ def _dot(coefficients: Coefficients, terms: tuple[float, ...]) -> float:
 
 
 def _bounds(chosen: list[Coefficients]) -> tuple[float, float]:
-    """Return the interval as factors on the seconds. For several GPUs it is the widest interval."""
+    """Return the interval as factors on the seconds: for several GPUs, their widest interval."""
     return (
         min(1.0, *(c.interval.low for c in chosen)),
         max(1.0, *(c.interval.high for c in chosen)),

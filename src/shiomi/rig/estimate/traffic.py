@@ -29,8 +29,8 @@ class CacheReads(NamedTuple):
     """The cache bytes that a step reads, in GB (10^9 bytes)."""
 
     values: float  # caches of grouped-query attention, and recurrent states
-    ungrouped: float  # keys and values of multi-head attention, one query head each
-    latent: float  # compressed vectors of latent attention, which cost more than their bytes
+    ungrouped: float  # keys and values of multi-head attention, each for one query head
+    latent: float  # compressed vectors of latent attention, which take longer per byte
 
 
 def weight_reads(
@@ -38,7 +38,7 @@ def weight_reads(
 ) -> float:
     """Return the weights that one step over `tokens` tokens reads, in GB (10^9 bytes).
 
-    `experts` is the share of the routed experts that counts.
+    `experts` is the share of the routed experts that is counted.
     """
     bits = find_quantisation(quantisation)
     read = (model.output_parameters or model.embedding_parameters) * bits.output_bits

@@ -86,7 +86,7 @@ class Views:
     small_side: int = 96  # pixels
 
     def sides(self, shape: Vit) -> list[tuple[int, int]]:
-        """(number of views, pixels of their side), largest first."""
+        """Return pairs (number of views, pixels of their side), the largest side first."""
         views = ((self.large, shape.image), (self.small, self.small_side))
         return [(number, side) for number, side in views if number]
 
@@ -184,7 +184,7 @@ def training_days(
         for number, side in views.sides(shape)
         for n in (shape.tokens(side),)
     )
-    passes = 4 if checkpointing else 3  # forward, twice as much backward, and once more
+    passes = 4 if checkpointing else 3  # 1 forward, 2 backward, and 1 to recompute
     seconds = forward * passes * images * epochs / (tflops * 1e12)
     low, usual, high = MFU
     shares = {"low": f"{low:.0%}", "usual": f"{usual:.0%}", "high": f"{high:.0%}"}

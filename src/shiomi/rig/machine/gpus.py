@@ -1,4 +1,4 @@
-"""Find GPUs by exact name. A name gives one GPU, or an error that lists the candidates.
+"""Find GPUs by exact name. A name that fits several GPUs is an error that lists them.
 
 A name is split into words: "RTX4090 Laptop 16GB" becomes rtx, 4090, laptop and 16 GiB. Makers'
 names are ignored, and every other word must match. So an RTX A1000 is not an A100, and a laptop's

@@ -54,7 +54,7 @@ class Machine:
 
 
 def lending(machine: Machine, share: float) -> Machine:
-    """Return the machine with this share of its shared memory lent to the GPU."""
+    """Return the machine with this share of its shared memory given to the GPU."""
     gpus = tuple(
         replace(gpu, lent_gib=share * gpu.memory_gib) if gpu.unified else gpu
         for gpu in machine.gpus

@@ -1,8 +1,8 @@
 """The known architectures, whose layers need no assumption.
 
 The table data/architectures.csv has one row per architecture, with its names in config.json and in
-GGUF. A column states how the kinds of its layers are known. "full" means that all layers have full
-or latent attention. "said" means that the config and the tensors state the kinds. Architectures
+GGUF. One column has the value "full" if all layers have full or latent attention. It has the value
+"said" if the config and the tensors state the kind of each layer. Architectures
 with their own rule for sliding attention are in data/sliding_attention.csv.
 """
 
@@ -34,5 +34,5 @@ def is_known(architecture: str, format: Format) -> bool:  # noqa: A002
 
 
 def kinds_must_be_said(architecture: str) -> bool:
-    """Return whether it has several kinds of layers that only the config's fields state."""
+    """Return whether only the fields of the config state the kinds of the layers."""
     return _table("config").get(architecture) == "said"

@@ -1,9 +1,10 @@
 """Assumptions about the layers of a model with unknown layers, and their possible error.
 
-For an unknown architecture, every layer is assumed to attend to the whole context. With this
-assumption, the caches of known architectures would come out up to eight times too large (Gemma 3
-27B: 81.4 GB for 10.4; unsloth PR 4757). A feed-forward part is assumed to have three matrices. If
-it has two, the model comes out a quarter too large. The same margin covers other differences.
+For an unknown architecture, every layer is assumed to attend to the whole context. For known
+architectures, this assumption would give caches that are up to eight times too large (Gemma 3 27B:
+81.4 GB instead of 10.4; unsloth PR 4757). A feed-forward part is assumed to have three matrices. If
+it has two, the estimated size of the model is a quarter too large. The same margin is used for
+other differences.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _ODD = re.compile(r"[^\w.+-]")
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """An assumption as text, and the factors between which the true values lie."""
+    """An assumption as text, and bounds of the true values as factors on the estimates."""
 
     message: Message  # part of the basis of each estimate that rests on it
     weights: tuple[float, float]

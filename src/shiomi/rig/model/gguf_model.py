@@ -1,8 +1,8 @@
 """Read a model's layers from the header of its GGUF file.
 
 The names of a layer's tensors show the kind of its cache (`ssm_*`: a state; `attn_kv_a_mqa`: a
-latent vector). The metadata gives its size. llama.cpp has the same rules: src/llama-hparams.cpp and
-src/models/*.cpp.
+latent vector). The metadata gives the size of the cache. llama.cpp has the same rules:
+src/llama-hparams.cpp and src/models/*.cpp.
 """
 
 from __future__ import annotations

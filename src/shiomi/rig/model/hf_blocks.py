@@ -36,7 +36,7 @@ class FeedForward:
     """One layer's feed-forward part."""
 
     dense: int  # parameters read for every token: dense part, shared experts, router
-    width: int  # width of the widest part on a token's path
+    width: int  # width of the widest part that processes a token
     expert: int = 0  # parameters of one routed expert
     experts: int = 0
     chosen: int = 0
@@ -116,7 +116,7 @@ def linear(fields: Fields, kind: str) -> tuple[int, int]:
 
 
 def _kimi_delta(fields: Fields, hidden: int) -> tuple[int, int]:
-    """Kimi Linear: a delta net with low-rank gates; the rank is the width of a head."""
+    """Count a delta net of Kimi Linear. Its gates have low rank: the width of a head."""
     said = Fields(fields.mapping("linear_attn_config") or {}, fields.name)
     heads, size = said.integer("num_heads"), said.integer("head_dim")
     kernel, inner = said.integer("short_conv_kernel_size"), heads * size
@@ -126,7 +126,7 @@ def _kimi_delta(fields: Fields, hidden: int) -> tuple[int, int]:
 
 
 def _rwkv7(fields: Fields, hidden: int) -> tuple[int, int]:
-    """RWKV-7: four square matrices, low-rank ones for decay, gate, rate and value, and states."""
+    """Count RWKV-7: four square matrices, low-rank matrices (decay, gate, rate, value), states."""
     ranks = sum(
         fields.integer(f"{x}_low_rank_dim", default=64) for x in ("decay", "gate", "a", "v")
     )
@@ -160,7 +160,7 @@ def feed_forward(fields: Fields, index: int, *, only: bool) -> FeedForward:
     hidden = fields.integer("hidden_size", "n_embd", "d_model")
     model = fields.text("model_type")
     alone = model == "nemotron_h" or model in ("mamba", "mamba2", "falcon_mamba")
-    if alone and not only:  # mixing and feed-forward are layers of their own
+    if alone and not only:  # mixing and feed-forward are separate layers
         return FeedForward(0, 0)
     matrices = 2 if model in TWO_MATRICES else 3
     width = _width(fields, index, hidden)

@@ -51,7 +51,7 @@ class KnownModel:
     aliases: tuple[str, ...] = ()
     released: str | None = None  # "2025-04"
     licence: str | None = None
-    languages: tuple[str, ...] = ()  # that its makers list, as ISO 639 codes; empty: not known
+    languages: tuple[str, ...] = ()  # ISO 639 codes that its makers list; empty: not known
     purposes: tuple[str, ...] = ("chat",)
     quantisations: tuple[str, ...] = ()  # the only useful formats; empty: any
 

@@ -3,8 +3,8 @@
 `data/quality.csv` holds scores from 0 to 100 for chat, code and long documents, each with its
 basis, date and source. The rule scores a model that is not listed by its capacity: the geometric
 mean of all its parameters and of the parameters read per token. One year of progress counts as a
-doubling of the capacity. The rule was fitted to the table by eye. It subtracts three points,
-because the model has no published score.
+doubling of the capacity. The constants of the rule were chosen by comparing it with the table by
+eye. The rule subtracts three points, because the model has no published score.
 
 The index measures reasoning and work as an agent. At the same index, models below 32 B know fewer
 facts than larger models (artificialanalysis.ai, sub-32b-open-weights, 2026-04-14). So `knowledge`

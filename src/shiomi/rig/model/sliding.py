@@ -1,7 +1,7 @@
 """Find the layers with a sliding window for models whose file does not state them.
 
-The table data/sliding_attention.csv has one row per architecture. Every `period`-th layer attends
-to the whole context; it is the first or the last layer of each group. Engines differ: for rows with
+The table data/sliding_attention.csv has one row per architecture. In each group of `period` layers,
+the first or the last layer attends to the whole context. Engines differ: for rows with
 `llama_cpp_caps` = no, llama.cpp keeps the whole context also in the sliding layers.
 """
 

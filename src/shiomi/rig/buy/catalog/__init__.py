@@ -26,7 +26,7 @@ from shiomi.rig.message import reason
 
 __all__ = ["Catalog", "CatalogError", "load_catalog", "normal_name"]
 
-_MOST_NEAR = 3  # similar names offered for an unknown one
+_MOST_NEAR = 3  # similar names that the error for an unknown name lists
 
 P = TypeVar("P", bound=Part)
 
@@ -58,7 +58,7 @@ class Catalog:
     parts: dict[str, Part] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)  # messages on rows that could not be read
     _names: dict[str, list[str]] | None = None
-    _sizes: dict[str, set[float]] | None = None  # GB of the cards with each chipset
+    _sizes: dict[str, set[float]] | None = None  # memory sizes in GB of the cards with each chipset
 
     def of(self, kind: type[P]) -> list[P]:
         """Return all parts of a type."""
@@ -84,7 +84,7 @@ class Catalog:
         """Return the part with this id, name or part number, else the shortest name with all words.
 
         The maker's name is optional: "Ryzen 5 5500" is the AMD Ryzen 5 5500, not the 5500GT.
-        Raises UnknownPartError (naming the nearest) or AmbiguousPartError (listing them).
+        Raises UnknownPartError (with the nearest names) or AmbiguousPartError (with all matches).
         """
         if name in self.parts:
             return self.parts[name]

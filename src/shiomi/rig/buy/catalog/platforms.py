@@ -1,9 +1,9 @@
 """Limits of chipsets and sockets from their makers' documents, to check the catalogue.
 
 `platforms.csv` has the newest PCIe generation of the graphics slot of each chipset. Not every
-processor runs on every board with its socket. For such chipsets, the table also lists the
-architectures that run. `sockets.csv` has other names of each socket, and the number of the
-processor's PCIe lanes that the graphics slots can use.
+processor runs on every board with its socket. If a chipset does not run all of them, the table
+also lists the architectures that it runs. `sockets.csv` has other names of each socket, and the
+number of the processor's PCIe lanes that the graphics slots can use.
 """
 
 from __future__ import annotations

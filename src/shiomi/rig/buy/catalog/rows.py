@@ -101,7 +101,7 @@ class _Row:
         return None
 
     def connectors(self, *names: str) -> list[int | None]:
-        """Return connector counts. If one is stated, empty fields mean 0; else all are unknown."""
+        """Return connector counts. Empty fields mean 0 if any count is stated, else unknown."""
         counts = [self.count(name, 18) for name in names]
         if all(count is None for count in counts):
             return counts
@@ -154,7 +154,8 @@ def _gpu(row: _Row) -> Part:
             vram = None
     tdp = row.number("tdp_w", 15, 1000)
     six, eight, vhpwr, v2x6 = row.connectors("p6", "p8", "p12vhpwr", "p12v2x6")
-    # Some rows state one 12 V socket under both its names, a few rows next to 8-pin sockets.
+    # Some rows list the same 12 V socket under both of its names. A few of them also list 8-pin
+    # sockets.
     twelve = None if vhpwr is None or v2x6 is None else max(vhpwr, v2x6)
     if not (six or eight or twelve) and six is not None and (tdp is None or tdp > SLOT_WATTS):
         row.doubt("no_connector")

@@ -111,7 +111,7 @@ def _gpu(card: _Card, dump: Dump) -> Recognised:
 
 
 def _unified(name: str, card: _Card, called: list[Gpu]) -> Recognised:
-    """Return the GPU with its reserved memory, or with the lent memory if that is larger."""
+    """Return the GPU with its reserved memory, or with the driver's share if that is larger."""
     known = [x for x in (card.vram, card.shared) if x is not None]
     if not known:
         return recognise(name, card.vendor, memory_gib=None)

@@ -38,8 +38,8 @@ class Dump:
     files: Mapping[str, str] = field(default_factory=dict)
     commands: Mapping[str, str] = field(default_factory=dict)
     nvidia: tuple[NvidiaFacts, ...] | None = None  # None: the driver did not answer
-    nvidia_error: str = ""  # why not
-    memory_bytes: int | None = None  # as Python saw it, where no file tells
+    nvidia_error: str = ""  # why the driver did not answer
+    memory_bytes: int | None = None  # as Python reports it, if no file states it
     cores: int | None = None  # cores that this process may use
     disk_free_bytes: int | None = None  # where the command was run
     disk_read_bytes_s: float | None = None  # measured on a file, if one was given

@@ -99,8 +99,8 @@ def _thread(row: dict[str, Any], copy: int) -> dict[str, Any]:
 
 
 def make_plain(lines: Path | str, database: Path | str) -> None:
-    """Make what ten lines of code give: a table, and FTS5 with its default tokenizer over the
-    titles."""
+    """Make the database that ten lines of code would make: a table, and an FTS5 index of the titles
+    with the default tokenizer."""
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(

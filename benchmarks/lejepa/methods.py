@@ -25,7 +25,7 @@ from benchmarks.lejepa.study import results, study
 RAW = Path(__file__).parent / "methods.jsonl"
 SEEDS, TUNING_SEED, STEPS = range(5), 100, 1_200
 RATES = (1e-3, 2e-3, 5e-3)
-T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # of Student's t, by the number of seeds
+T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # 97.5 % quantile of Student's t, by seeds
 UNTRAINED = Small(steps=0, batch_size=128)
 METHODS = {
     "lejepa": (Small(out=32), (0.05, 0.1, 0.2)),

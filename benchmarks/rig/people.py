@@ -82,12 +82,12 @@ class Case:
     kind: str
     age: str
     share: float  # measured / estimated tokens per second
-    terms: tuple[float, ...] = ()  # of writing: reading, layers, unpacking
+    terms: tuple[float, ...] = ()  # for writing: seconds for reading, for layers, for unpacking
     measured: float = 0.0  # seconds
-    layers: tuple[int, int] = (0, 0)  # with experts, with states
+    layers: tuple[int, int] = (0, 0)  # the number of layers with experts, and with states
     vendor: str = ""
     quantisation: str = ""
-    covered: bool = False  # the fitted rows had such layers
+    covered: bool = False  # whether the fitted rows included models with such layers
 
 
 def seconds(case: Case, changes: Changes) -> float:
@@ -271,7 +271,7 @@ def centre(found: Sequence[Case], kind: str, age: str) -> float:
 
 
 def factor(found: Sequence[Case], gpu: str) -> float:
-    """Return the factor of a GPU type that remains after the usual ratios, shrunk towards 1."""
+    """Return the factor of a GPU type after the usual ratios are applied, shrunk towards 1."""
     left = [math.log(x.share / centre(found, x.kind, x.age)) for x in found if x.gpu == gpu]
     return math.exp(sum(left) / (len(left) + 2))
 

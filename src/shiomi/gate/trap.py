@@ -79,7 +79,7 @@ def in_trap(policy: Policy, path: str) -> bool:
 
 
 def deeper(request: Request, signer: Signer, now: float) -> str:
-    """Return the address of the second page for the client of this request for the first page."""
+    """Return the address of the second page for this client. `request` is for the first page."""
     page = _first_page(request)
     return f"{quote(page)}/{_DEEPER}?t={signer.token(_MORE, request, page, now)}"
 

@@ -20,7 +20,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1  # largest int64
 
 
 def is_number(value: object) -> bool:
-    """Return whether `value` is a real number of Python or numpy. A bool is not one."""
+    """Return whether `value` is a real number of Python or numpy. A bool does not count."""
     real = isinstance(value, int | float | np.integer | np.floating)
     return real and not isinstance(value, bool)
 
@@ -28,7 +28,7 @@ def is_number(value: object) -> bool:
 def check_whole(
     name: str, value: object, *, least: int = _LEAST, most: int = _MOST, optional: bool = False
 ) -> None:
-    """Raise InputError unless `value` is an integer from `least` to `most`. A bool is not one.
+    """Raise InputError unless `value` is an integer from `least` to `most`. A bool is refused.
 
     `optional`: None is allowed too.
     """

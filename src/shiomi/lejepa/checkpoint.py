@@ -32,9 +32,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """Return what `save_checkpoint` wrote, on the CPU, or None if the file is missing.
+    """Return the state that `save_checkpoint` wrote, or None if the file is missing.
 
-    Raises RunError if it is damaged.
+    The tensors are on the CPU. Raises RunError if the file is damaged.
     """
     if not path.exists():
         return None

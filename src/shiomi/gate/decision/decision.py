@@ -50,7 +50,7 @@ from shiomi.gate.trap import caught, deeper, in_trap
 __all__ = ["decide"]
 
 _POSING = frozenset(("hints-disagree", "foreign-client-hints"))
-_RENEWED_SECONDS = 30 * 86_400.0  # how long after its end a cookie lets a POST through
+_RENEWED_SECONDS = 30 * 86_400.0  # how long an expired cookie still lets a POST through
 
 Note = Callable[[str, str], None]
 """A function that gets the name and the result of each step, for `shiomi gate try`."""

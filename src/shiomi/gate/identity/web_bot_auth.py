@@ -1,7 +1,7 @@
 """Web Bot Auth: a request that the sending bot has signed (RFC 9421, and drafts that extend it).
 
-The rules are those of draft-meunier-web-bot-auth-architecture and its successors in the IETF's
-webbotauth group. A signature is accepted if all of these hold:
+The rules come from draft-meunier-web-bot-auth-architecture and its successors in the IETF's
+webbotauth group. A signature is accepted if all of these conditions are true:
 
 - Its tag is `web-bot-auth`.
 - It covers `@authority` or `@target-uri`, and also `Signature-Agent` if that header was sent.

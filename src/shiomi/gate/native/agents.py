@@ -40,7 +40,8 @@ class AgentTables:
         Empty if `usual` and `unknown` are the same kind. Else an agent that does not match the
         screen is `usual` if it matches one of these expressions, and `unknown` if not.
     plain_screen, plain_runs, plain_browsers
-        The same for an engine without lookaround and without a length limit: one expression each.
+        The same three tables for an engine that has no lookaround and no limit on the length of an
+        expression. So each table is one expression.
     """
 
     frequent: tuple[tuple[str, Kind], ...]

@@ -27,7 +27,7 @@ _ODD = REQUEST_LINE + r"[^?# ]*?(?:[%\x3b\x5c]|//|/\.)"
 def apache_files(plan: Plan, *, folder: str) -> dict[str, str]:
     """Return the files by name: gate.conf, and the files that the site publishes.
 
-    Parameters and errors are the same as those of `nginx_files`.
+    Parameters and errors are the same as for `nginx_files`.
     """
     lines = [
         *_proxies(plan.policy),

@@ -22,7 +22,7 @@ __all__ = ["caddy_files"]
 def caddy_files(plan: Plan, *, folder: str) -> dict[str, str]:
     """Return the files by name: `gate.caddy`, which defines the snippet `(gate)`, and robots.txt.
 
-    Parameters and errors are the same as those of `nginx_files`.
+    Parameters and errors are the same as for `nginx_files`.
     """
     lines = [
         "(gate) {",

@@ -27,7 +27,7 @@ _MOST_DOTS = 6  # ".." segments that are resolved
 def haproxy_files(plan: Plan, *, folder: str) -> dict[str, str]:
     """Return the files by name: frontend.cfg, tables.cfg, *.map and robots.txt.
 
-    Parameters and errors are the same as those of `nginx_files`.
+    Parameters and errors are the same as for `nginx_files`.
     """
     if any(character in folder for character in " \t\"'\\#\n(),"):
         raise CompileError(
@@ -71,7 +71,7 @@ def _agent(folder: str) -> Iterator[str]:
     """Yield the lookup of the User-Agent's kind; several headers are joined as in `decide`."""
     agent = "req.fhdr(user-agent,{})"
     yield f"http-request deny deny_status 403 if {{ req.fhdr_cnt(user-agent) gt {_MOST_AGENTS} }}"
-    # A format is used so that a request without the header has an empty agent instead of none.
+    # With a format, the variable is an empty text if the header is missing. Else it would be unset.
     yield f'http-request set-var-fmt(txn.gate_agent) "%[{agent.format(1)}]"'
     for count in range(2, _MOST_AGENTS + 1):
         yield (

@@ -65,7 +65,7 @@ def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[s
 
 
 def plain_trie_regex(patterns: Iterable[str]) -> str:
-    """Return one expression like those of `trie_regexes`, without lookahead and lookbehind.
+    """Return one expression like `trie_regexes`, but without lookahead and lookbehind.
 
     This form is for Go's engine. That engine follows all branches at once, so the trie makes it
     faster: a trie has fewer branches than a list of patterns.

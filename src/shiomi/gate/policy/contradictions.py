@@ -120,7 +120,7 @@ def _budgets(policy: Policy, written: frozenset[str]) -> Iterator[Problem]:
 
 
 def _levels(name: str, budget: Budget) -> Iterator[Problem]:
-    """Yield each wider level whose limit is below that of a narrower level."""
+    """Yield each level whose limit is below the limit of a narrower level."""
     given: list[tuple[str, Rate]] = []
     for level in ("address", "prefix", "network", "all"):
         rate: Rate | None = getattr(budget, level)

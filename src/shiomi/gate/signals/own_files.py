@@ -25,7 +25,7 @@ def own_files(
     Parameters
     ----------
     clients
-        The clients that robots.txt may name; None: those of the package's patterns.
+        The clients that robots.txt may name; None: the clients of the package's patterns.
     site_robots
         The site's own robots.txt; None: the content of the policy's `robots.file`.
 

@@ -67,9 +67,9 @@ class _Debt:
 class FileState:
     """State shared by the workers of one machine, through the file at `path`.
 
-    If there is no file, it is created at its full size (64 MB for 1,000,000 clients), so that a
-    disk that fills up later does no harm. An existing file keeps its size, and `clients` is
-    ignored. Several threads may use the state, and processes that are forked later.
+    If the file does not exist, it is created at its full size (64 MB for 1,000,000 clients). So the
+    state still works if the disk becomes full later. An existing file keeps its size, and `clients`
+    is ignored. The state may be used by several threads, and by processes that are forked later.
 
     Parameters
     ----------
@@ -208,7 +208,10 @@ class FileState:
         self._threads.release()
 
     def _look(self) -> None:
-        """Open the file again if it was replaced or truncated; lost pages kill the process."""
+        """Open the file again if it was replaced or truncated.
+
+        Reading a page of a truncated file would kill the process.
+        """
         if self._fd < 0:
             raise StateError(f"{self._path}: this state was closed")
         mine = os.fstat(self._fd)

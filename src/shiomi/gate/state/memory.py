@@ -25,9 +25,9 @@ class MemoryState:
     """State for a server of one process; it is lost when the process ends.
 
     1,000,000 clients take less than 64 MB, which is allocated as clients come. If there are more
-    clients, those whose buckets are nearest to full are forgotten first. There is room for one ban
-    per 16 clients; if there are more bans, those that end first are forgotten first. The state may
-    be used from several threads.
+    clients, the clients whose buckets are nearest to full are forgotten first. There is room for
+    one ban per 16 clients. If there are more bans, the bans that end first are forgotten first. The
+    state may be used from several threads.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""shared_state(): the state that all workers of one site share if none was named.
+"""shared_state(): the state that all workers of one site share if no other state is given.
 
 Workers of one server have the same user, working directory and policy file, so the file's name is
 made from these three. It is in the first of these folders that can be used:

@@ -112,7 +112,7 @@ def choose_backend(u: Tensor, backend: str = "auto") -> str:
 
 @functools.cache
 def _triton_works(device: torch.device) -> bool:
-    """Return whether a test sum is correct: Triton needs a C compiler and a GPU that it
+    """Return whether Triton computes a test sum correctly. It needs a C compiler and a GPU that it
     supports."""
     if importlib.util.find_spec("triton") is None:
         return False

@@ -28,7 +28,7 @@ def available() -> bool:
 
 
 def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
-    """As `plain.forward`."""
+    """Return the same sums as `plain.forward`."""
     u = u.contiguous()
     sums = u.new_empty((u.shape[0], u.shape[1], 2, knots))
     _kernels().shiomi_forward(
@@ -38,7 +38,7 @@ def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
 
 
 def backward(u: Tensor, weights: Tensor, spacing: float, half: bool) -> Tensor:
-    """As `plain.backward`."""
+    """Return the same derivative as `plain.backward`."""
     u, weights = u.contiguous(), weights.contiguous()
     result = torch.empty_like(u, memory_format=torch.contiguous_format)
     _kernels().shiomi_backward(

@@ -20,7 +20,7 @@ _MOST_SAMPLES = 512
 
 
 def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
-    """As `plain.forward`."""
+    """Return the same sums as `plain.forward`."""
     u = u.contiguous()
     if not u.numel():
         return u.new_zeros((u.shape[0], u.shape[1], 2, knots))
@@ -36,7 +36,7 @@ def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
 
 
 def backward(u: Tensor, weights: Tensor, spacing: float, half: bool) -> Tensor:
-    """As `plain.backward`."""
+    """Return the same derivative as `plain.backward`."""
     u = u.contiguous()
     if not u.numel():
         return torch.empty_like(u)
@@ -61,7 +61,10 @@ def _pieces(samples: int) -> tuple[int, int]:
 
 @triton.jit
 def _cosine_sine(x):  # type: ignore[no-untyped-def]
-    """As in trigonometric_sums.c. libdevice's functions would add a slow path for huge angles."""
+    """Return cosine and sine, computed as in trigonometric_sums.c.
+
+    libdevice's functions are not used, because they have a slow path for huge angles.
+    """
     k = tl.floor(x * 0.63661977236 + 0.5)
     quadrant = tl.minimum(tl.maximum(k, -1.0e9), 1.0e9).to(tl.int32)
     r = x - k * 1.5703125

@@ -57,7 +57,7 @@ def atomic_file(path: Path, *, mode: int | None = None) -> Iterator[IO[bytes]]:
 
 
 def write_atomically(path: Path, content: bytes | str, *, mode: int | None = None) -> None:
-    """Write `content` to `path` as `atomic_file` does; text is written as UTF-8."""
+    """Write `content` to `path` in the same way as `atomic_file`. Text is written as UTF-8."""
     with atomic_file(path, mode=mode) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)
 

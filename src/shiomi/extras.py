@@ -1,4 +1,4 @@
-"""The optional dependencies of Shiomi ("extras"), and the message for a missing one."""
+"""The optional dependencies of Shiomi ("extras"), and the message for a missing extra."""
 
 from __future__ import annotations
 

@@ -101,7 +101,8 @@ class TableReader:
         return cls(**values)
 
     def value(self, hint: Any, value: object, key: str, default: Any = None) -> Any:
-        """Return `value` if it is of the type `hint`, else report it and return `default`."""
+        """Return `value` if it is of the type `hint`. Otherwise, report the problem and return
+        `default`."""
         if get_origin(hint) is UnionType:
             hint = next(one for one in get_args(hint) if one is not NoneType)
         if is_dataclass(hint):

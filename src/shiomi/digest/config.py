@@ -75,7 +75,7 @@ _FEED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}(/[A-Za-z0-9._-]{1,100}
 def load_config(path: Path) -> Config:
     """Read shiomi.toml. Relative paths in it start at its folder.
 
-    Raises ConfigError naming the key, the value and the nearest known key.
+    Raises ConfigError. The error names the key, the value and the nearest known key.
     """
     text = read_settings_text(path, "shiomi init", ConfigError)
     try:

@@ -16,8 +16,8 @@ __all__ = ["Digest", "Gap", "Origin", "Reason", "Sentence", "Subject", "Topic", 
 class Origin(StrEnum):
     """The writer of a sentence."""
 
-    TEMPLATE = "template"  # a sentence of the language file whose slots code has filled
-    MODEL = "model"  # a language model, after grounding
+    TEMPLATE = "template"  # a sentence of the language file; the program filled its slots
+    MODEL = "model"  # a language model; the sentence has passed grounding
     QUOTE = "quote"  # the source's own words, printed as 原文引用
 
 

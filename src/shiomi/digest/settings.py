@@ -35,7 +35,7 @@ class CollectConfig:
 
     # A URL or e-mail address for the User-Agent, so that the operator of a community can reach you.
     contact: str = ""
-    days: int = 8  # how far back a first collection looks
+    days: int = 8  # number of days that the first collection goes back
     budget_seconds: float = 300.0  # the longest time for one source
     # `shiomi status` exits with status 4 if a feed was not read for this long
     stale_hours: float = 36.0
@@ -85,7 +85,7 @@ class ArxivConfig:
     categories: tuple[str, ...] = ("cs.LG", "cs.CL")
     max_results: int = 500
     endpoint: str = "https://export.arxiv.org/api"
-    feed_endpoint: str = "https://rss.arxiv.org/atom"  # read when the API fails
+    feed_endpoint: str = "https://rss.arxiv.org/atom"  # read if the API fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class FeedConfig:
     known: str = ""  # name of shipped settings: "zenn", "github-releases"
     of: str = ""  # the value for {of} in the shipped settings, such as a tag or a repository
     name: str = ""  # the community's name; required without `known`
-    url: str = ""  # may hold {page}
+    url: str = ""  # may contain {page}
     format: str = ""  # "feed" (RSS, Atom) or "json"
     pages: int = 0  # {page} goes from 1 to this number; 0: the feed has only one page
     min_points: int = 0  # entries with fewer points are left out; unknown points count as 0
@@ -122,7 +122,7 @@ class ScheduleConfig:
 class RunConfig:
     """[run]: probes, metrics and logs of `shiomi run`."""
 
-    probe: str = "127.0.0.1:9464"  # /healthz and /metrics; "": neither
+    probe: str = "127.0.0.1:9464"  # address that serves /healthz and /metrics; "": none
     log: str = "text"  # or "json"
     level: str = "info"  # "debug", "info", "warning", "error"
 
@@ -133,8 +133,8 @@ class NotifyConfig:
 
     urls: tuple[str, ...] = ()  # addresses for apprise; each may be "env:NAME" or "file:PATH"
     digest: bool = True
-    watch: bool = True  # a watched subject rises
-    failure: bool = True  # a feed fails
+    watch: bool = True  # whether to send a message if a watched subject rises
+    failure: bool = True  # whether to send a message if a feed fails
     failures: int = 4  # number of failed readings in a row before a message is sent
 
 
@@ -150,7 +150,7 @@ class WriterConfig:
     api_key: str = ""  # or "env:NAME", "file:PATH": see secret()
     timeout_seconds: float = 120.0
     budget_seconds: float = 1800.0  # for the whole digest
-    repair: bool = True  # rejected sentences go back to the model once
+    repair: bool = True  # rejected sentences are sent back to the model once, for a correction
     models: Path = Path("models")  # where `shiomi writer install` keeps models
 
     @property
@@ -189,7 +189,7 @@ class WatchConfig:
     rises_by: float = 2.0  # alert if a week has this many times the usual number of threads
     also: tuple[str, ...] = ()  # if given, the text must also have one of these words
     never: tuple[str, ...] = ()  # the text must have none of these words
-    description: str = ""  # one line for people: what the subject is
+    description: str = ""  # one line that tells readers what the subject is
     known: str = ""  # the name of a subject in watch/subjects.toml, which supplies its words
 
 

@@ -26,7 +26,7 @@ class ThreadState(StrEnum):
 
 
 class PassageKind(StrEnum):
-    """The place of a passage."""
+    """The kind of text from which a passage is taken."""
 
     POST = "post"  # the thread's own text
     COMMENT = "comment"

@@ -1,4 +1,4 @@
-"""The week a digest is about: seven local days, named by the last of them."""
+"""The week of a digest: seven local days. The date of the last day is the name of the week."""
 
 from __future__ import annotations
 

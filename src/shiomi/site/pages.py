@@ -44,7 +44,8 @@ _RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    """Return the environment with the digest's templates inside the site's frame."""
+    """Return the template environment. It shows the digest's templates inside the frame of the
+    site."""
     loader = ChoiceLoader([PackageLoader("shiomi.site"), PackageLoader("shiomi.digest.render")])
     return templates().overlay(loader=loader)
 

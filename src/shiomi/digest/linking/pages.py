@@ -54,7 +54,7 @@ PAGE_FEATURES = (
     "both_code",
     "one_media",  # exactly one is a video, talk or document
     "one_social",  # exactly one is a post on a social site
-    "both_articles",  # both have words in the path, on two domains
+    "both_articles",  # both paths contain words, and the domains differ
     "no_page",  # at least one is a text post
     "one_community",  # both are in the same community
     "first_in_title",  # the rarest word of one title is also in the other title
@@ -71,7 +71,7 @@ PAGE_FEATURES = (
     "events_shared",  # kinds of events (wording.toml) that both titles or paths name, at most 3
     "events_differ",  # both name kinds of events, but no kind in common
     "days_differ",  # days between the dates in their addresses, at most 8
-    "one_author",  # one owner, account or site is behind both pages
+    "one_author",  # both pages belong to the same owner, account or site
     "one_path",  # the paths are equal and specific, on any hosts
     "path_shared",  # if the host is the same, the share of leading path parts that are equal
     "one_future",  # exactly one title speaks of the future
@@ -115,8 +115,8 @@ class Pages:
 
     host: Integers
     domain: Integers
-    ending: Integers  # of the last part of the path, if it has two words or more
-    name: Integers  # of the word that names a project, or of the domain's label
+    ending: Integers  # hash of the last part of the path, if it has two words or more
+    name: Integers  # hash of the word that names a project, or of the domain's label
     home: NDArray[np.bool_]
     kind: NDArray[np.int8]  # 0 none of these, 1 code, 2 media, 3 social, 4 no page, 5 news
     community: Integers
@@ -124,8 +124,8 @@ class Pages:
     part: NDArray[np.bool_]  # the title is a numbered part
     day: Integers  # the date in the address, in days; 0 if there is no date
     author: Integers
-    path: Integers  # of the whole path, if it is specific
-    parts: Integers  # (n, PARTS) of the parts of the path, 0 after the last
+    path: Integers  # hash of the whole path, if it is specific
+    parts: Integers  # (n, PARTS): hashes of the parts of the path, 0 after the last part
     slugs: Titles
 
 

@@ -59,7 +59,8 @@ class RefusedError(SourceError):
 
 
 class StoppedError(DigestError):
-    """The user interrupted collecting. Not a SourceError: no source may catch it and go on."""
+    """The user interrupted collecting. This is not a SourceError, so that no source catches it and
+    goes on."""
 
 
 class _FaultError(Exception):

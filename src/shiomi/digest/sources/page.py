@@ -17,7 +17,8 @@ __all__ = ["LONGEST", "Page", "look_at", "words_in"]
 LONGEST = 600_000  # number of characters of a page that are read
 _LONGEST_CODE = 200_000  # number of characters that are kept as code
 
-# Linear time: quantifiers are possessive (*+), and an unclosed tag drops the rest of the page.
+# Matching takes linear time, because quantifiers are possessive (*+) and an unclosed tag drops the
+# rest of the page.
 _TAG = re.compile(r"""<(/?)([A-Za-z][^\s/>]*+)((?:=\s*+(?:"[^"]*+"|'[^']*+')|[^>])*+)>""")
 _SILENT = ("script", "style", "template", "svg", "title",
            "noscript", "iframe", "textarea", "select")  # fmt: skip

@@ -89,12 +89,12 @@ class Reddit:
 
     @property
     def communities(self) -> tuple[str, ...]:
-        """One for each subreddit."""
+        """One community for each subreddit."""
         return tuple(f"reddit/{subreddit}" for subreddit in self.config.subreddits)
 
     @property
     def manners(self) -> Manners:
-        """100 requests a minute."""
+        """At most 100 requests a minute."""
         return Manners(interval=0.6, limited=60.0)
 
     def collect(
@@ -226,7 +226,7 @@ class Reddit:
             raise RefusedError("reddit: no access token was given", 401)
         lasts = answer.get("expires_in")
         self._token = token
-        # A minute early, so that the token is items.valid until the request ends.
+        # The token is renewed one minute early, so that it is still valid when the request ends.
         self._expires = http.clock() + (lasts if isinstance(lasts, int) else 3600) - 60
         return True
 

@@ -73,7 +73,7 @@ class RedditFeeds:
 
     @property
     def communities(self) -> tuple[str, ...]:
-        """One for each subreddit."""
+        """One community for each subreddit."""
         return tuple(f"reddit/{subreddit}" for subreddit in self.config.subreddits)
 
     @property
@@ -202,7 +202,7 @@ class RedditFeeds:
         except SourceError as error:
             if not (isinstance(error, RefusedError) and error.status in {404, 410}):
                 turns.failed.append(http.redact(str(error)))
-                turns.best = []  # threads are useful without comments, so these can wait
+                turns.best = []  # threads are useful without comments, so the comments can wait
         else:
             entries = feed.findall(f"{ATOM}entry")
             threads = tuple(

@@ -29,7 +29,8 @@ class Batch:
 
 
 class Source(Protocol):
-    """One community, or several with one API. All state of a source is in the cursor and memory."""
+    """One community, or several communities with the same API. All state of a source is in the
+    cursor and memory."""
 
     @property
     def name(self) -> str:
@@ -53,7 +54,7 @@ class Source(Protocol):
 
         At the start of a run, `cursor` is the `memory` of an earlier run, or None. After an
         interruption, it is the cursor of the last batch that was archived. The next batch is
-        requested only after the last one is archived. Keep batches small, because a crash loses
-        one. If something could not be read, yield the available batches first, and then raise
+        requested only after the last one is archived. Keep batches small, because a crash loses one
+        batch. If something could not be read, yield the available batches first, and then raise
         SourceError with the missing parts and the reason.
         """

@@ -138,7 +138,10 @@ class GateMiddleware:
         return sent
 
     async def _robots(self, scope: Scope, receive: Receive) -> Response | None:
-        """Return the application's robots.txt merged with the gate's rules; None without one."""
+        """Return the application's robots.txt merged with the gate's rules.
+
+        Return None if the application fails or `Gatekeeper.robots` returns None.
+        """
         status, body = 404, b""
 
         async def kept(message: Message) -> None:

@@ -23,7 +23,7 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 _CHAINS = ("x-forwarded-for", "forwarded")
-_REMEMBERED = 4096  # peers
+_REMEMBERED = 4096  # the most peers that are cached
 _LONGEST_KEPT = 200  # bytes of a chain that is remembered
 _LONGEST_CHAIN = 32  # the most proxies read from the end of the chain
 

@@ -30,7 +30,7 @@ _COVERED = (  # prefixes of Anubis's own rules that the gate's default policy al
     "(data)/crawlers/", "(data)/common/keep-internet-working", "(data)/clients/",
 )  # fmt: skip
 _LITERAL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_-~@%,;:=!& ")
-_MOST = 32  # patterns of one expression
+_MOST = 32  # the most patterns that are made from one expression
 _PATH = re.compile(r'path\.(startsWith|endsWith|contains)\("([^"\\]+)"\)|path\s*==\s*"([^"\\]+)"')
 _NETWORK = re.compile(r'remoteAddress\.network\("([^"\\]+)"\)')
 _ACTIONS = {

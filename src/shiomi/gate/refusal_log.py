@@ -50,7 +50,7 @@ class RefusalLog:
             raise GateError(f"{path} cannot be written: {error.strerror}") from error
 
     def write(self, request: Request, decision: Decision, now: float) -> None:
-        """Write the line of one refusal; on a full disk only this line is lost."""
+        """Write the line of one refusal. If the disk is full, only this line is lost."""
         line = self._written(refusal_line(request, decision, now)) + "\n"
         try:
             if now > self._look_at:

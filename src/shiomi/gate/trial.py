@@ -55,7 +55,7 @@ def trial(
     proven: bool | None = None,
     passed: bool = False,
 ) -> Trial:
-    """Return what happens to a request for `url` at a gate that has seen no other request.
+    """Return what happens to a request for `url` if it is the first request that the gate gets.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ def check_whole(
     `optional`: None is allowed too.
     """
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if whole and least <= value <= most:  # type: ignore[operator] # whole says it is one
+    if whole and least <= value <= most:  # type: ignore[operator] # it is an integer
         return
     if not (optional and value is None):
         allowed = "that fits 64 bits" if least == _LEAST else f"of at least {least}"
@@ -73,7 +73,7 @@ def check_number(
 def check_range(name: str, pair: object, *, most: float) -> None:
     """Raise InputError unless `pair` is a tuple (low, high) with 0 < low <= high <= `most`."""
     two = isinstance(pair, tuple) and len(pair) == 2 and all(map(is_number, pair))
-    if not (two and 0 < pair[0] <= pair[1] <= most):  # type: ignore[index] # two says it is one
+    if not (two and 0 < pair[0] <= pair[1] <= most):  # type: ignore[index] # it is a pair
         raise InputError(
             f"{name} must be two numbers with 0 < low <= high <= {most:g}, got {pair!r}"
         )

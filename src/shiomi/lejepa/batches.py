@@ -20,8 +20,8 @@ _Read = TypeVar("_Read")
 
 
 class DataOrder:
-    """The samples of each step. Each sample occurs at most once per epoch, in an order given by the
-    seed."""
+    """The samples of each step. Each sample occurs at most once per epoch. The seed determines the
+    order."""
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self._count, self._size, self._seed = count, batch_size, seed

@@ -165,7 +165,7 @@ class PretrainConfig:
         stored = self.stored_size or max(whole, min(typical_side, whole * 3 // 2))
         local, augmentations = self.local_views, self.augmentations
         if local is None:
-            # With one view there is no other view to compare it with.
+            # With one global view, local views are needed, because views are compared.
             local = 0 if whole <= _SMALL_SIDE and self.global_views > 1 else 6
         if augmentations is None:
             small = Augmentations(blur=0.0, solarize=0.0)

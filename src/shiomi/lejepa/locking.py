@@ -12,10 +12,10 @@ __all__ = ["locked"]
 
 @contextmanager
 def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock at `path`. The file is created if it is missing, and it stays.
+    """Hold the lock at `path`. The file is created if it is missing, and is not deleted afterwards.
 
-    Raises BlockingIOError if another process holds it and `wait` is False. On systems without
-    such locks (Windows) this does nothing.
+    Raises BlockingIOError if another process holds the lock and `wait` is False. On systems without
+    such locks (Windows) this function does nothing.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:

@@ -125,7 +125,7 @@ def decide(
         if special and path.startswith(policy.challenge.path):
             return _own_page(case, known)
         ruled = _ruled(case)
-        # Same browser and address as a banned client, but perhaps another person.
+        # A banned client has the same browser and address, but this may be another person.
         alike = until > 0.0 and not ruled.spared
         if ruled.free and not alike:
             return ruled.passed

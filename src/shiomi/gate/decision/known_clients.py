@@ -46,7 +46,7 @@ class KnownClient:
         # The period in which its cookie is valid; empty without a cookie.
         self.since, self.until = (passed.since, passed.until) if passed else (1.0, 0.0)
         self.rulings: dict[int, Ruled] = {}  # by the id of the path's rule; see `again`
-        self._elsewhere = elsewhere  # None: in its own network, or already accepted in this one
+        self._elsewhere = elsewhere  # None: in its home network, or accepted in this network
         self._token = b""
         self._token_until = 0.0
 

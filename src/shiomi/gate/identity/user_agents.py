@@ -125,7 +125,10 @@ class UserAgents:
         return known
 
     def _remember(self, agent: str, client: Client) -> None:
-        """Cache the client in the young generation; a full young generation becomes the old one."""
+        """Cache the client in the young generation.
+
+        If the young generation is full, it replaces the old generation.
+        """
         if len(self._young) >= _REMEMBERED:
             self._old = self._young
             self._young = {}

@@ -19,7 +19,7 @@ from shiomi.gate.signals import own_headers
 
 __all__ = ["apache_files"]
 
-_NETWORKS = 40  # in one condition
+_NETWORKS = 40  # the most networks in one condition
 _AGENT = "%{HTTP_USER_AGENT}"
 _ODD = REQUEST_LINE + r"[^?# ]*?(?:[%\x3b\x5c]|//|/\.)"
 
@@ -133,7 +133,7 @@ def _resolved(plan: Plan) -> Iterator[str]:
 
 
 def _as_sent(plan: Plan) -> Iterator[str]:
-    """Yield the same for the path as sent, if the site might read it as another path."""
+    """Yield the same rules for the path as sent, if the site might read it as another path."""
     rest = len(plan.rules)
     yield f"RewriteCond %{{THE_REQUEST}} {_regex(_ODD, negated=True)}"
     yield f"RewriteRule ^ - [S={rest + 2}]"

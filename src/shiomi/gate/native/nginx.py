@@ -57,7 +57,7 @@ def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, 
 
 
 def quoted(text: str) -> str:
-    """Return a text as one word of nginx's configuration. Only `$` keeps its meaning, in values.
+    """Return a text as one word of nginx's configuration. In values, `$` still begins a variable.
 
     Raises
     ------

@@ -47,7 +47,7 @@ class Outcome:
         return f"{self.action.value}-{self.budget}" if self.budget else self.action.value
 
     def narrower(self, other: Outcome) -> Outcome:
-        """Return the stricter of two verdicts; this one if both are equally strict."""
+        """Return the stricter of two verdicts, or `self` if both are equally strict."""
         return self if other.action.narrower(self.action) is self.action else other
 
 

@@ -31,7 +31,7 @@ _MOST_CLIENTS = 5_000  # client names with rows of their own; all further names 
 _MOST_ADDRESSES = 20_000  # different addresses counted per client
 _OTHERS = "others"
 _MOST_SUSPECTS = 1_000
-_SHOWN_ADDRESSES = 3  # of one suspect
+_SHOWN_ADDRESSES = 3  # the most addresses that are shown for one suspect
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class ClientRow:
         return len(self._addresses)
 
     def note(self, hit: Hit, verdict: Verdict, *, lies: bool) -> None:
-        """Take in one more hit."""
+        """Add one hit to the counts of this row."""
         self.requests += 1
         self.bytes += hit.bytes
         self.robots += hit.target.partition("?")[0] == "/robots.txt"

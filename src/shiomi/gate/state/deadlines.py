@@ -31,7 +31,7 @@ _BANS_PER_CLIENT = 1 / 16
 
 
 def table_bytes(clients: int) -> tuple[int, int]:
-    """Return the sizes in bytes of the tables of buckets and bans for so many clients.
+    """Return the sizes in bytes of the tables of buckets and bans for this number of clients.
 
     Raises
     ------
@@ -88,8 +88,8 @@ class DeadlineTable:
             if time <= now:
                 time = now
             elif time - now > ahead:
-                # More than one token above the limit: the clock was set back, or the budget was
-                # reduced.
+                # If the time is more than one token above the limit, the clock was set back or the
+                # budget was reduced.
                 time = min(time, now + ahead + interval)
                 wait = max(wait, time - now - ahead)
             found.append((at, hash64, time + interval))
@@ -120,7 +120,8 @@ class DeadlineTable:
         self._times.release()
 
     def _find(self, hash64: int, now: float) -> int:
-        """Return the index of the hash's time, or minus the index at which to store a new one."""
+        """Return the index of the hash's time. If the table does not have the hash, return minus
+        the index at which to store its time."""
         hashes = self._hashes
         at = hash64 % self._span & -2
         there = hashes[at]

@@ -58,8 +58,8 @@ class MemoryState:
                 if time <= now:
                     time = now
                 elif time - now > ahead:
-                    # More than one token above the limit: the clock was set back, or the budget was
-                    # reduced.
+                    # If the time is more than one token above the limit, the clock was set back or
+                    # the budget was reduced.
                     time = min(time, now + ahead + interval)
                     wait = max(wait, time - now - ahead)
                 after.append((key, time + interval))

@@ -1,4 +1,4 @@
-"""Measure the cost of linking per thread, and of new threads in an archive ten times as large.
+"""Measure the time of linking per thread, also for new threads in an archive ten times as large.
 
     python benchmarks/digest/link_incremental.py             # 100,000 and 1,000,000 threads
     python benchmarks/digest/link_incremental.py 60000 --per-day 5000

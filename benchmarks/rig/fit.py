@@ -55,7 +55,7 @@ def timed(call: Callable[[], object]) -> tuple[float, float]:
 
 
 def run(command: Sequence[str]) -> None:
-    """Run a program to its end, quietly."""
+    """Run a program to its end and discard its output."""
     subprocess.run(command, check=False, capture_output=True, timeout=120)
 
 

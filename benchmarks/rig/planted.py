@@ -73,7 +73,7 @@ def load() -> Rows:
 
 
 def _plugs(row: Row) -> tuple[int, int]:
-    """Return two numbers of plugs of a card: plugs with 8 or 6 pins, and 12 V plugs."""
+    """Return the number of plugs with 6 or 8 pins that a card needs, and of 12 V plugs."""
     twelve = max(int(f(row, "p12vhpwr")), int(f(row, "p12v2x6")))
     return int(f(row, "p6") + f(row, "p8")), twelve
 

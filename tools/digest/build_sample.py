@@ -35,7 +35,7 @@ SHARED = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data"))
 EXCERPTS = ROOT / "tools" / "digest" / "data" / "sample_excerpts.jsonl"
 SAMPLE = ROOT / "src" / "shiomi" / "sample"
 
-WEEKS_BEFORE = 3  # the front page was not read before 2020-11-06, so a fourth would be partial
+WEEKS_BEFORE = 3  # a fourth week would be incomplete: the front page was not read before 2020-11-06
 FRONT_PAGE_SECONDS = 7 * 86400  # no story stays on the front page longer
 COMMUNITIES = {"hn": "hackernews", "lobsters": "lobsters", "r/programming": "reddit/programming"}
 LINKS = {

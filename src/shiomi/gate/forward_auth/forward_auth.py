@@ -135,7 +135,7 @@ class ForwardAuth:
             wait = 0.0
         settled = _Settled(self.gatekeeper.state, wait)
         decision = await self.gatekeeper.judge_fully(request, state=settled)
-        # There is no page: the server refused for another reason, or a ban has ended.
+        # There is no page if the server refused for another reason, or if a ban has ended.
         return decision.response or _short(403, "403 Forbidden\n")
 
     def _request(

@@ -45,7 +45,8 @@ def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
 def always_sent(*, start: str = "^") -> str:
     """Return an expression for targets in ALWAYS_SERVED that every server reads as the same path.
 
-    Some servers drop parameters (";"), take "\\" for "/", or decode twice.
+    Targets are left out if servers read them differently: some servers drop parameters (";"), read
+    "\\" as "/", or decode twice.
     """
     slash, dot = _sent(ord("/")), _sent(ord("."))
     plain = r"(?:[^?# %\x3b\x5c]|%(?!25|3[bB]|5[cC]))"

@@ -212,7 +212,7 @@ class _Tables:
         self._networks += policy.networks
 
     def kind(self, client: Client) -> str:
-        """Return the kind of a client: a class, or two classes from which the address selects."""
+        """Return the kind of a client: a class, or two classes of which the address selects one."""
         verify = client.verify
         named = tuple(name for name in verify.ranges if name in self._ranges)
         unproven = False if named else None

@@ -21,8 +21,8 @@ __all__ = ["robots_txt"]
 
 _REFUSED = (Action.DENY, Action.TARPIT)
 _OPEN = (Action.ALLOW, Action.BUDGET)
-# The names allowed in a User-agent line: one word (RFC 9309), which here may also have digits and
-# dots.
+# The names allowed in a User-agent line: one word (RFC 9309). Here the word may also contain digits
+# and dots.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,60}")
 # Tokens that exist only in robots.txt, not as clients.
 _ONLY_HERE = {Purpose.AI_TRAINING: ("Google-Extended", "Applebot-Extended", "Webzio-Extended")}

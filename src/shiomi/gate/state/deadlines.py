@@ -5,10 +5,10 @@ when it ends. A token bucket is stored as its theoretical arrival time (GCRA: IT
 used for packets as "virtual scheduling"), and expires when it is full again. So the place of an
 expired entry counts as empty, and no clean-up is needed.
 
-An entry takes 16 bytes: a hash and a time. The memory is allocated once and never grows. It is an
-anonymous mapping (`state.memory`) or a file shared by several processes (`state.file`). The hash
-selects WAYS neighbouring places for its entry. If all of them hold valid entries, the entry that
-expires first is dropped; usually this is the client that was seen least recently.
+An entry takes 16 bytes: a hash and a time. The memory is allocated once and never grows. It is
+either an anonymous mapping (`state.memory`) or a file that several processes map (`state.file`). A
+hash selects WAYS neighbouring places for its entry. If all of them hold valid entries, the entry
+that expires first is dropped; usually this is the client that was seen least recently.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class DeadlineTable:
         """Return the time kept for a hash, or 0.0 if there is none or it has passed."""
         at = self._find(hash64, now)
         time = self._times[at] if at > 0 else 0.0
-        # Read the hash again: without a lock, the place may now belong to another hash.
+        # Read the hash again, because without a lock the place may now belong to another hash.
         return time if time > now and self._hashes[at - 1] == hash64 else 0.0
 
     def put(self, hash64: int, time: float, now: float) -> None:

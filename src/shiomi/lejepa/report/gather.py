@@ -44,7 +44,7 @@ class Neighbour:
     name: str
     group: str | None  # its class
     similarity: float = 1.0
-    alike: bool | None = None  # whether it has the query's class; None if one of them has no class
+    alike: bool | None = None  # whether both have the same class; None if one has no class
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Score whether a sentence is about its evidence, to reject sentences that belong to another story.
 
-Each comparable word of the sentence is looked up in the evidence. If both are about the same
-subject, most words are found. If not, a word is found only by chance, and this chance grows with
-the length of the evidence. Each word has a log likelihood ratio of these two explanations. The
-score is the sum of the ratios.
+Each comparable word of the sentence is looked up in the evidence. If the sentence is about the
+same subject as the evidence, most words are found. If not, a word is found only by chance, and this
+chance grows with the length of the evidence. Each word has a log likelihood ratio of these two
+explanations. The score is the sum of the ratios.
 
 If both texts are in one language, words are compared directly. For a Japanese sentence on English
 evidence, three kinds of words are compared: Latin words directly, loanwords by their consonants,
@@ -28,15 +28,15 @@ from shiomi.digest.writing.tables import listed_words
 
 __all__ = ["Vocabulary", "stems_of", "support"]
 
-# If both are about the same subject, the evidence has a word of the sentence with the probability
-# chance + lift * (1 - chance).
+# If sentence and evidence are about the same subject, the evidence has a word of the sentence with
+# the probability chance + lift * (1 - chance).
 LIFT_OF_LATIN = 0.7
 LIFT = 0.35  # the same for words that need a translation
-LIFT_OF_ADVICE = 0.2  # the same for advice, which adds other words
-CHANCE_OF_LATIN = 0.02  # probability that 100 words about something else have the word
+LIFT_OF_ADVICE = 0.2  # the same for advice, which also has words that no evidence has
+CHANCE_OF_LATIN = 0.02  # probability that a Latin word is in 100 words on another subject
 CHANCE_OF_FIGURE = 0.05  # the same for a number of two or more digits
-CHANCES_OF_LOANWORD = (0.5, 0.5, 0.25, 0.1, 0.03)  # of a loanword, by its number of consonants
-LEAST, MOST = 0.005, 0.95  # bounds of the chance in a whole text
+CHANCES_OF_LOANWORD = (0.5, 0.5, 0.25, 0.1, 0.03)  # the same, by the number of consonants
+LEAST, MOST = 0.005, 0.95  # bounds of the probability for a whole text
 
 _KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}")
 _FIGURE = re.compile(r"(?<![\dA-Za-z.])\d[\d.,]*\d(?![\d.])")
@@ -45,7 +45,7 @@ _LONGEST_WORD = 8
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    chance: float  # probability of finding one of the stems in 100 words of other evidence
+    chance: float  # probability that 100 words of other evidence contain one of the stems
     stems: re.Pattern[str]
 
 
@@ -107,7 +107,7 @@ class Vocabulary:
         return max(len(self.text.split()), 1)
 
     def chance(self, in_100_words: float) -> float:
-        """Return the chance that these texts contain a word, if they are about something else."""
+        """Return the probability of finding a word here if the texts are on another subject."""
         chance: float = 1 - (1 - in_100_words) ** (self.words / 100)
         return min(max(chance, LEAST), MOST)
 
@@ -115,8 +115,8 @@ class Vocabulary:
 def _weight(found: bool, chance: float, lift: float) -> float:
     """Return the log likelihood ratio of one word.
 
-    `found` says whether the evidence has it. `chance` is the probability of finding the word if the
-    sentence is about something else.
+    `found` states whether the evidence has the word. `chance` is the probability of finding the
+    word if the sentence is about something else.
     """
     expected = chance + (1 - chance) * lift
     return math.log(expected / chance if found else (1 - expected) / (1 - chance))
@@ -125,7 +125,7 @@ def _weight(found: bool, chance: float, lift: float) -> float:
 def support(text: str, subject: Vocabulary, language: str, *, advice: bool = False) -> float | None:
     """Return the log likelihood ratio of "about the evidence" and "about something else".
 
-    A positive number means that the text is rather about the evidence. Return None if the text has
+    A positive number means that "about the evidence" is more likely. Return None if the text has
     no word that can be compared.
     """
     lift = LIFT_OF_ADVICE if advice else LIFT
@@ -163,8 +163,8 @@ def _in_two(text: str, subject: Vocabulary, lift: float) -> Iterator[float]:
 def stems_of(text: str, *, chance: float) -> Iterator[tuple[str, re.Pattern[str]]]:
     """Yield the words of a Japanese sentence that are in the table, each with its English stems.
 
-    Leaves out words that occur in any story. Leaves out a word, too, if 100 words of other evidence
-    contain one of its stems with more than this `chance`.
+    Words that occur in any story are left out. A word is also left out if 100 words of other
+    evidence contain one of its stems with a probability above `chance`.
     """
     common = listed_words("any_kanji")
     for word in dict.fromkeys(_dictionary_words(text)):

@@ -25,9 +25,9 @@ __all__ = ["Account", "ChatClient", "ChatError", "Completion", "Usage", "server_
 
 LONGEST_ANSWER = 4_000_000  # bytes of an HTTP answer; a token of a stream takes about 250
 MOST_TOKENS = 1_200  # limit sent with a request; ten Japanese sentences need about 700
-LARGER = 3  # if an answer was cut at the limit, the next limit is this many times higher
+LARGER = 3  # if an answer was cut at the token limit, the next limit is three times as high
 LONGEST_LOADING = 300.0  # seconds that a server may load its model
-ATTEMPTS = 4  # requests for one completion, without those in which a parameter was refused
+ATTEMPTS = 4  # requests for one completion; a request with a refused parameter is not counted
 LOADING_PAUSE = 2.0  # seconds between requests while a model loads
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
 LONGEST_WAIT = 20.0  # longest wait in seconds, also if Retry-After asks for more
@@ -244,7 +244,7 @@ class ChatClient:
         return body
 
     def _step_down(self) -> bool:
-        """Ask for a less strict format from now on. Return False if there is none."""
+        """Ask for a less strict format from now on. Return False if there is no such format."""
         self.schema_kept = False
         if len(self._formats) > 1:
             self._formats.pop(0)
@@ -278,7 +278,7 @@ class ChatClient:
     def _learn(self, said: str) -> None:
         """Stop sending the parameter that the server's message names, and raise _RefusedError.
 
-        Returns normally if the message names none of them.
+        If the message names no parameter, return without an error.
         """
         for name in self._no_thinking:
             if re.search(

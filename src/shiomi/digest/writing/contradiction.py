@@ -1,8 +1,8 @@
 """Find contradictions between a Japanese sentence and its English evidence, without a model.
 
-The sentence is compared with the evidence sentences that support it best. These signs are compared:
-negation, opposites ("faster" and 遅い), "only", "all", and which number belongs to which name. Most
-contradictions have none of these signs and are not found.
+The sentence is compared with the sentences of the evidence that support it best. The comparison
+covers negation, opposites ("faster" and 遅い), "only", "all", and the numbers that belong to names.
+Most contradictions are of other kinds and are not found.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from shiomi.digest.writing.sentences import is_japanese, sentences
 __all__ = ["contradictions"]
 
 MOST_SENTENCES = 80  # sentences of the evidence that are compared
-NEAR = 1.5  # a sentence is used if its support is at most this much below the best
+NEAR = 1.5  # a sentence is used if its support is at most 1.5 below the highest support
 MOST_NEAR = 3  # sentences of the evidence that are used
 REACH = 5  # a negation applies to at most this many words after it
-CHANCE = 0.1  # a word that other evidence contains more often than this is not compared
+CHANCE = 0.1  # a word is not compared if other evidence has it with a higher probability
 
 _NOT = re.compile(
     r"\b(?:not|no|never|neither|nor|without|cannot|none|nothing|nobody|hardly|unable|no longer"
@@ -35,7 +35,7 @@ _NAME_OR_NUMBER = re.compile(
     r"(?P<name>[a-z][a-z0-9.+-]*(?: [a-z0-9][a-z0-9.+-]*)*)|(?P<number>\d[\d,.]*\d|\d)",
     re.ASCII,
 )
-# With one of these a Japanese sentence is not read as an affirmation.
+# A Japanese sentence with one of these words is not read as an affirmation.
 _NEGATIVE = re.compile(
     r"ない|なかっ|なく|なし|ません|ぬ[。、]|ず[、に]|ず。|おらず|終了|廃止|停止|失敗|不足|欠|禁止|制限|困難|難|避け|やめ|断念|拒|反対|疑|批判|"
     r"懸念|慎重|異論|否定|劣|失望|期待外れ|悪|無[^料]|未|非|不|以外|より|だけ|のみ|しか|まで|以前|できる?か|か。|という指摘|代わり|残念|待"
@@ -95,7 +95,7 @@ def _supporting(text: str, texts: Sequence[str]) -> list[str]:
 
 
 def _negated(text: str, best: Sequence[str]) -> Iterator[str]:
-    """Yield the words of the sentence that the evidence only has after a negation."""
+    """Yield the words of the sentence that occur in the evidence only after a negation."""
     found: dict[str, list[bool]] = {}
     for row in (_UNBOUND.sub("", one) for one in best):
         covered = _covered(row)
@@ -159,7 +159,7 @@ def _bound(text: str) -> list[tuple[str, str]]:
 
 
 def _apart(rows: Sequence[str], name: str, number: str) -> int | None:
-    """Return the least distance from a name to a number after it, in any line of the evidence."""
+    """Return the smallest distance from a name to a number after it in a line of the evidence."""
     loose = r"[\s_(-]*".join(map(re.escape, re.findall(r"[a-z]+|\d[\d.]*", name)))
     figure = re.compile(rf"(?<![\d.,]){re.escape(number)}(?![\d])")
     least: int | None = None

@@ -1,7 +1,7 @@
 """Evidence: the texts of a story as numbered items, which every sentence must cite.
 
-Items are texts: titles and passages. Counts are not items, because only code may print a count of a
-community, together with the time it was read.
+Items are titles and passages. Counts are not items, because a model must not write the count of a
+community. Only code prints a count, together with the time when it was read.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class Evidence:
     def heading(self) -> Thread:
         """Return the thread that gives the topic its title.
 
-        It is the thread with most comments; then points, then the earlier creation decide.
+        It is the thread with most comments. If several have the same number, points decide, then
+        the earlier time of creation.
         """
         return min(self.threads, key=_prominence)
 
@@ -117,7 +118,7 @@ def _titles(threads: Sequence[Thread]) -> Iterator[_Found]:
 def _passages(threads: Sequence[Thread]) -> Iterator[_Found]:
     """Yield the first passage of each thread, then the second of each, and so on.
 
-    So the first items contain a text of every thread.
+    So the first passages contain a text of every thread.
     """
     seen = set()
     longest = max((len(thread.passages) for thread in threads), default=0)

@@ -1,4 +1,4 @@
-"""Choose the best sentences of a source for quotation: central ones that differ from each other.
+"""Choose sentences of a source to quote: central sentences that differ from each other.
 
 Centrality is LexRank (Erkan and Radev 2004): the stationary distribution of a random walk between
 sentences, weighted by the tf-idf cosine of each pair. The quotations are chosen by maximal marginal
@@ -24,7 +24,7 @@ __all__ = ["Quote", "extract", "is_chat", "states_fact", "tokens"]
 MOST_SENTENCES = 120  # sentences that are compared with each other; taken in turn from all passages
 PER_ITEM = 40
 DAMPING = 0.85
-RELEVANCE = 0.7  # weight of centrality in MMR; the rest weighs the difference from chosen sentences
+RELEVANCE = 0.7  # weight of centrality in MMR; 0.3 is the weight of the difference from others
 ROUNDS = 30
 
 # Weight of a sentence by its kind of item: the source's own words before comments.
@@ -34,7 +34,7 @@ _STANDING = {
     ItemKind.POST: 1.2,
     ItemKind.COMMENT: 1.0,
 }
-# A sentence that begins like this refers to an earlier sentence.
+# A sentence that begins with one of these words refers to an earlier sentence.
 _POINTS_BACK = re.compile(
     r"^(?:it|this|that|these|those|they|he|she|but|and|so|or|then|however|therefore|also|which|such"
     r"|because|thus|instead|here|there|again|still|yet|well|lol|i mean"
@@ -82,8 +82,8 @@ def states_fact(sentence: str) -> bool:
 
 
 def tokens(text: str) -> list[str]:
-    """Return the folded content words: Latin words without plural s, runs of katakana, pairs of
-    kanji."""
+    """Return the folded content words: Latin words without a plural s, sequences of katakana, and
+    pairs of kanji."""
     stops = stop_words()
     found = []
     for word in _WORD.findall(normalized(text)):
@@ -103,9 +103,10 @@ def extract(
 ) -> list[Quote]:
     """Return the best quotations from the passages among `items`, at most `most`, word for word.
 
-    Quotations of one passage keep its order. The passage with the best quotation comes first.
-    `about` is the subject that they should speak of, usually the title. Texts in `without` are not
-    chosen again. Deterministic: of equally good sentences the earlier one is chosen.
+    Quotations from one passage keep their order. The passage with the best quotation comes first.
+    `about` is the subject that the quotations should be about, usually the title. Texts in
+    `without` are not chosen again. Deterministic: of equally good sentences the earlier one is
+    chosen.
     """
     quotes = _candidates(items, without)
     if not quotes or most < 1:
@@ -220,7 +221,7 @@ def _chosen(
 ) -> list[int]:
     """Return the positions chosen by maximal marginal relevance.
 
-    A sentence gets a lower score if another one of its passage, thread or kind was chosen before.
+    A sentence gets a lower score if another sentence of its passage, thread or kind is chosen.
     """
     top = max(worth)
     left = list(range(len(quotes)))

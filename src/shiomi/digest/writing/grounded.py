@@ -19,8 +19,8 @@ __all__ = ["Grounded", "ground", "quotation"]
 
 ENDS = "。．.!?！？…"
 LONGEST_CLAIM = 2_000  # characters of a claim that are read
-ALIKE = 0.75  # of two sentences that are more similar than this, the second is left out
-COPIED = 12  # a sentence that repeats so many characters of the prompt's example is a copy
+ALIKE = 0.75  # if the similarity of two sentences is higher, the second is left out
+COPIED = 12  # a sentence with this many characters in a row of the prompt's example is a copy
 PARTS = {
     "gloss": "attention",
     "lead": "attention",

@@ -1,8 +1,9 @@
 """Grounding: keep a model's sentence only if its cited evidence supports its claims.
 
 A sentence is rejected if it contains a quantity, name, quotation or address that its cited
-evidence does not contain. It is also rejected for markup, hidden characters, instructions to the
-reader, or another language than the digest's, and if it is not about the subject of its evidence.
+evidence does not contain. It is also rejected if it has markup, hidden characters, instructions to
+the reader, or text in another language than the digest's, or if it is not about the subject of its
+evidence.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ LONGEST_LATIN = 420
 SHORTEST = {"ja": 8}
 SHORTEST_LATIN = 20
 # A sentence with a lower log likelihood ratio is not about its evidence. Advice is compared with
-# the whole story. Chosen with benchmarks/digest/grounding_unseen.py.
+# the whole story. The limits were chosen with benchmarks/digest/grounding_unseen.py.
 SUPPORT, SUPPORT_OF_ADVICE = 1.4, 0.3
 
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp", "So", "Mn", "Me"})
@@ -221,7 +222,7 @@ def _quantities(text: str, texts: tuple[str, ...]) -> Iterator[Fault]:
 
 
 def _is_enumerated(text: str, quantity: Quantity) -> bool:
-    """Return whether a number counts the names listed before it: 7B・13B・32Bの3サイズ."""
+    """Return whether a number counts the names before it, as the 3 in 7B・13B・32Bの3サイズ."""
     found = re.search(rf"(?<![\d.]){re.escape(quantity.text)}{_COUNTS_NAMES}", text)
     listed = _LISTED.search(text[: found.start()]) if found else None
     if listed is None or not quantity.value.isdigit():

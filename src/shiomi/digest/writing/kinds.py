@@ -13,7 +13,7 @@ __all__ = ["host_of", "kind_of", "slug_of"]
 _FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
 _HUB_PAGES = ("blog", "collections", "datasets", "docs", "papers", "spaces")
 _PAGES = ("issues", "discussions", "pull")
-SLUG = 3  # words that an address must have to be informative
+SLUG = 3  # an address with fewer words is not informative
 _LISTED = ("video", "image", "post", "news")  # words.toml: _hosts
 
 

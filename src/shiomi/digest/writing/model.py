@@ -40,8 +40,8 @@ from shiomi.tls import tls_context
 __all__ = ["ModelWriter", "TopicProgress", "parse_draft"]
 
 LONGEST_DRAFT = 40_000  # characters of a model's text
-PATIENCE = 2  # after so many failed topics in a row the model is given up
-# Characters of evidence. If one does not fit, the next is tried.
+PATIENCE = 2  # number of failed topics in a row after which the model is no longer used
+# Characters of evidence. If the first number does not fit into the context, the next is tried.
 SIZES: tuple[int, ...] = (12_000, 4_000, 1_200)
 SMALLEST = 1_200
 CHARACTERS = 2.5  # an English token has at least about this many characters
@@ -94,7 +94,7 @@ class ModelWriter:
         self._started = not config.local
         self._heading, self._began, self._usage = "", 0.0, Usage()  # of the current topic
         self._deadline = math.inf  # set when the first topic is requested
-        self._row = 0  # topics that failed one after the other
+        self._row = 0  # number of topics in a row that failed
         self._given_up: str | None = None
         self._language: Language | None = None
         self._failed: list[tuple[str, str]] = []  # (title, fault)
@@ -200,7 +200,7 @@ class ModelWriter:
         if grounded.kept:
             self._row = 0
             return grounded
-        # for a story without plain sentences a small model is not asked, so it has not failed
+        # a small model is not asked about a story without plain sentences, so it has not failed
         if self._usage.requests > requests:
             self.problem = f"none of its {len(grounded.fallen)} sentences is supported by evidence"
             self._fail("ungrounded")
@@ -248,7 +248,7 @@ class ModelWriter:
                 sizes = sizes[1:]
 
     def _sizes(self) -> tuple[int, ...]:
-        """Return the sizes of evidence to try, in characters. None exceeds the server's context."""
+        """Return the sizes of evidence to try, in characters. All fit into the server's context."""
         ends = min(self._clock() + LONGEST_LOADING, self._deadline)
         while self._facts is None:
             facts = ask_server(self._config, client=self._client)

@@ -19,7 +19,7 @@ from shiomi.digest.writing.tables import listed_words, rows
 __all__ = ["Holding", "english_forms", "folded", "latin_words", "plain_words", "quoted_parts"]
 
 _LATIN = "A-Za-z\u00c0-\u024f"
-# Letters and digits in one word, with the signs that names contain: Node.js, C++, HTTP/2, v2.0-rc1.
+# A word of letters and digits, with the signs that names contain: Node.js, C++, HTTP/2, v2.0-rc1.
 _WORD = re.compile(rf"[{_LATIN}0-9]+(?:[._+#'’/&-]+[{_LATIN}0-9]+)*(?:\+\+|#|\+)?")
 _KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}")
 _JOINED = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}(?:[・=＝][\u30a1-\u30fa\u30fc]{2,})+")
@@ -90,7 +90,7 @@ def _opens(text: str, place: int) -> bool:
 
 
 def english_forms(word: str) -> Iterator[str]:
-    """Yield a folded English word in other forms: without endings, and in American spelling."""
+    """Yield other forms of a folded English word: without endings, and in American spelling."""
     word = re.sub(r"['’]\w+$", "", word.casefold())
     word = re.sub(r"is(?=(?:e[ds]?|ing|ations?|er|ers)$)", "iz", re.sub(r"our(?=s?$)", "or", word))
     yield word
@@ -241,7 +241,8 @@ def _katakana_names() -> dict[str, list[str]]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-# Consonants of katakana and of Latin spelling; those that Japanese does not distinguish are equal.
+# The consonants of katakana and of Latin spelling. Consonants that Japanese does not distinguish
+# have the same letter.
 _KANA = (
     ("k", "カキクケコガギグゲゴ"), ("s", "サシスセソザジズゼゾ"), ("t", "タチツテトダヂヅデド"),
     ("n", "ナニヌネノマミムメモン"), ("h", "ハヒフヘホパピプペポバビブベボヴ"), ("r", "ラリルレロ"),

@@ -91,7 +91,7 @@ _CURRENCY = {"$": "dollar", "¥": "yen", "€": "euro", "£": "pound"}
 
 LOOSE = "loose"  # unit of a number inside a name
 _DIGITS = r"\d[\d,]*(?:\.\d+)*"
-# A figure with the kanji scales ("1万2千", "1.5億") or the suffix ("10k") attached to it.
+# A figure with the kanji scales ("1万2千", "1.5億") or the suffix ("10k") that follow it.
 _FIGURE = re.compile(
     rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][.])(?<![A-Za-z][-/'’_])(?<![+][+])({_DIGITS})"
     rf"((?:[十百千万億兆](?:{_DIGITS}|[{_KANJI_RUN}])*)?)"
@@ -167,7 +167,7 @@ def held_quantities(text: str) -> dict[str, set[str | None]]:
 
 
 def is_near(text: str, quantity: Quantity, held: str) -> bool:
-    """Return whether a claim with "about" is within 10 % of the value `held` in the evidence."""
+    """Return whether a claim with "about" differs by at most 10 % from the value `held`."""
     place = text.find(quantity.text)
     before, after = text[max(place - 4, 0) : place], text[place + len(quantity.text) :][:8]
     if not (_ABOUT_BEFORE.search(before) or _ABOUT_AFTER.search(after)):
@@ -293,7 +293,7 @@ def _kanji(text: str) -> Iterator[Quantity]:
     for match in re.finditer(rf"(?<![\d.])[{_KANJI_RUN}]+", text):
         run, end = match.group(), match.end()
         if run[0] in _LARGE and len(run) == 1:
-            continue  # 万 alone is a part of a word
+            continue  # 万 without a number is a part of a word
         unit = _unit(text, match.start(), end)
         if (
             run == "一"

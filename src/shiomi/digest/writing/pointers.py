@@ -1,7 +1,7 @@
 """Find quotations that help a reader to act: a remedy, a deadline, a licence, an objection.
 
 Each rule of signs.toml is a pattern. A sentence of the source that matches it is quoted as the
-evidence. Without a match nothing is stated.
+evidence. If no sentence matches, nothing is stated.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SOURCE = frozenset({ItemKind.POST, ItemKind.ARTICLE, ItemKind.ABSTRACT})
 _COMMENT = frozenset({ItemKind.COMMENT})
 _FROM = {"source": (_SOURCE,), "comment": (_COMMENT,), "any": (_SOURCE, _COMMENT)}
 
-FREQUENT = 12  # most frequent words of the source; a comment on its subject shares one of them
+FREQUENT = 12  # a comment is on the subject if it has one of the source's 12 most frequent words
 LEAST_WORDS = 8  # words of a comment's sentence
 _PRAISE = re.compile(
     r"\b(?:agree|works? (?:great|well|fine|perfectly)|impress\w+|excellent|great|amazing|best"
@@ -121,8 +121,8 @@ def best_comment(
 ) -> Pointer | None:
     """Return a statement ("voice") of a highly rated comment, else a question of such a comment.
 
-    The statement shares a word with the subject, the question one with `about`. Return None if
-    there is no such sentence.
+    The statement must share a word with the subject. The question must share a word with `about`.
+    Return None if there is no such sentence.
     """
     rated = [item for item in items if item.kind is ItemKind.COMMENT]
     rated.sort(key=lambda item: (-(item.points or 0), item.number))
@@ -146,7 +146,7 @@ def _objects(sentence: str) -> bool:
 def _subject(items: Sequence[Item], about: str) -> str:
     """Return the title and the most frequent words of the texts other than comments.
 
-    Of a title that is a question, only the title is returned: comments answer it in other words.
+    If the title is a question, return only the title, because comments answer it in other words.
     """
     if about.rstrip().endswith("?"):
         return about
@@ -172,7 +172,7 @@ def _tells(sentence: str, facts: bool = True) -> bool:
 
 
 def on_subject(items: Sequence[Item], about: str, *, facts: bool = True) -> list[Item]:
-    """Return the items; of comments only the statements that share a word with `about`.
+    """Return the items. Of the comments, return only statements that share a word with `about`.
 
     If `about` is a question, the statements need not share a word with it.
     """

@@ -1,7 +1,7 @@
 """Build the prompt: numbered evidence as lines of JSON, a worked example, and the slots to fill.
 
-Each line is one JSON object. So the text of a thread cannot leave its string and act as a part of
-the prompt. Passages with signs of an injection are left out; titles are shown as they are. Counts
+Each line is one JSON object. So the text of a thread cannot end its string and become a part of the
+instructions. Passages with signs of an injection are left out; titles are shown as they are. Counts
 of a thread are left out, so that the model cannot misquote them.
 """
 
@@ -133,7 +133,7 @@ def _lines(evidence: Sequence[Item]) -> Iterator[str]:
     several = len({item.community for item in evidence}) > 1
     for item in evidence:
         row: dict[str, object] = {"number": item.number, "kind": item.kind.value}
-        if several:  # small models write about every name, so needless names are left out
+        if several:  # small models write about every name, so unnecessary names are left out
             row["from"] = community_label(item.community)
         if item.kind is ItemKind.COMMENT and item.points is not None:
             row["points"] = item.points

@@ -74,7 +74,7 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _continues(held: str, line: str) -> bool:
-    """Return whether a line continues the paragraph: hard-wrapped text does, a heading does not."""
+    """Return whether a line continues the paragraph. Hard-wrapped text does; a heading does not."""
     return (len(held) > 50 and held[-1] not in ":：") or line[:1].islower()
 
 
@@ -111,8 +111,8 @@ def is_instruction(text: str) -> bool:
 
 
 def is_quotable(sentence: str) -> bool:
-    """Return whether a sentence can be quoted alone: it is not a greeting, address, code or
-    command."""
+    """Return whether a sentence can be quoted alone. A greeting, an address, code and a command
+    cannot."""
     shortest = SHORTEST_JA if is_japanese(sentence) else SHORTEST
     if (
         len(sentence) < shortest

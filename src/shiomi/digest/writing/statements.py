@@ -25,7 +25,7 @@ __all__ = ["Statements", "listed_title", "said_title"]
 
 UNCOUNTED = frozenset({"arxiv"})  # communities without votes and comments
 WORTH_SAYING = 25.0  # a percentage is mentioned only if the thread is in the top 25 %
-OTHER_TITLES = 2  # other titles of a story that are listed, without the heading
+OTHER_TITLES = 2  # titles of a story that are listed in addition to the heading
 DISCUSSED = 5  # a related thread is mentioned if it has at least so many comments
 TITLE = 100  # characters of a title inside a sentence or list
 PROJECT = ("repository", "release", "issue", "model")  # kinds of linked pages that are named
@@ -34,7 +34,7 @@ ENGAGEMENT = " engagement"  # suffix of the ranking reason that contains a threa
 
 
 def said_title(title: str, most: int = TITLE) -> str:
-    """Return a title for use inside a sentence. The page links titles that are cut like this."""
+    """Return a title for use inside a sentence, cut if it is long. The page makes it a link."""
     return shorten(clean(title), most)
 
 
@@ -56,9 +56,9 @@ class Statements:
     def counts(self) -> Iterator[Sentence]:
         """State the reaction of the communities in one sentence.
 
-        For a story with one thread the sentence has the counts. For a story with several threads
-        the counts are next to each link (出典), so the sentence has only the rank and the first
-        post.
+        If a story has one thread, the sentence has the counts. If it has several threads, the
+        counts are next to each link (出典), so the sentence has only the rank and the place of the
+        first post.
         """
         threads = self.evidence.threads
         leading = self._leading()
@@ -135,8 +135,8 @@ class Statements:
         )
 
     def added(self, related: Sequence[Thread]) -> Sentence | None:
-        """State a date or a replaced product from a title, or what the title of another thread
-        adds."""
+        """State a date or a replaced product from a title, or the addition in the title of another
+        thread."""
         heading = self.evidence.heading
         for rule in ("licence", "date", "replaces"):
             if found := stated([heading, *self.evidence.threads], rule):

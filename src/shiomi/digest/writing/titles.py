@@ -1,4 +1,4 @@
-"""Read facts from titles: the kind of news, sums, dates, and what titles of other threads add."""
+"""Read facts from titles: the kind of news, sums, dates, and additions in other titles."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def happening(threads: Sequence[Thread]) -> tuple[str, Thread, str] | None:
 
 
 def differing(heading: str, threads: Iterable[Thread], most: int) -> Iterator[Thread]:
-    """Yield up to `most` threads whose titles add words to the heading and to the titles before."""
+    """Yield up to `most` threads whose titles have new words, compared with the heading and the
+    titles yielded before."""
     known = set(tokens(heading))
     for thread in threads:
         words = set(tokens(thread.title))
@@ -62,8 +63,8 @@ def near(titles: str, threads: Iterable[Thread], least: int = 2) -> list[Thread]
 
 
 def adding(heading: str, titles: str, threads: Sequence[Thread]) -> tuple[str, Thread] | None:
-    """Return the first rule that the heading does not match but a similar title does, and its
-    thread.
+    """Return the first rule that matches a similar title but not the heading, and the thread of
+    that title.
 
     A title is similar if it shares words with `titles`, the titles of the story.
     """

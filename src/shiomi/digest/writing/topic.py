@@ -22,7 +22,7 @@ __all__ = ["write_topic"]
 
 QUOTES = 2  # quotations under 技術的内容 in a topic without a model
 OPENING = 3  # first sentences of a source that may open a topic
-ENOUGH = 2  # with so many sentences of a model, a topic needs no quotation
+ENOUGH = 2  # a topic with at least two sentences of a model has no quotations
 
 
 def write_topic(
@@ -85,7 +85,7 @@ class _Parts:
     def attention_and_technical(
         self, related: Sequence[Thread], earlier: Sequence[str]
     ) -> tuple[list[Sentence], list[Sentence]]:
-        """Return the sentences of 注目ポイント, content before counts, and of 技術的内容.
+        """Return the sentences of 注目ポイント (content first, then counts) and of 技術的内容.
 
         A pointer is kept for 開発者への示唆 if another sentence can be quoted. If a story has only
         one quotation, it is under 技術的内容, so that neither part is empty.

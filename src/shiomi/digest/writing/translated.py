@@ -2,9 +2,11 @@
 
 If a model of less than 4 billion parameters writes from many texts, it often states the opposite
 of what a text says. It translates single sentences better. So it gets the title, and then one plain
-sentence of the source at a time. A translation is used only if all of these hold. The model was
-sure of its words (mean log probability). The translation has the names and numbers of the sentence.
-The model translates it back into an English sentence with the same content.
+sentence of the source at a time. A translation is used only if all of these conditions are true:
+
+- the mean log probability of its words is high enough;
+- it has the names and numbers of the sentence;
+- the model translates it back into an English sentence with the same content.
 """
 
 from __future__ import annotations
@@ -44,14 +46,14 @@ __all__ = [
 
 SMALL = 4_000_000_000  # parameters; larger models get all texts of a story at once
 MOST_TRIES = 8  # sentences tried for one topic, including the title
-MOST_TOLD = 5  # sentences of the source among these; the others are of comments
+MOST_TOLD = 5  # of the MOST_TRIES sentences, at most 5 are of the source, the rest of comments
 REQUESTS = 8  # requests for one topic, by benchmarks/digest/writing_with_model.py
 ENOUGH = 3  # kept sentences after which a topic is done
-MOST_UNUSABLE = 4  # after so many answers without a Japanese sentence the model is given up
+MOST_UNUSABLE = 4  # the model is given up after 4 answers without a Japanese sentence
 SHORTEST, LONGEST = 5, 22  # words
 SURE = -0.5  # least mean log probability of a token
 SAME = 5  # only the first letters of words are compared
-FEWEST = 4  # if a sentence has fewer content words, all must agree
+FEWEST = 4  # if a sentence has fewer content words, all of them must agree
 AGREED = 0.82  # least F1 of the content words of a sentence and its translation back
 MOST_TOKENS = 110
 
@@ -65,7 +67,7 @@ _LEADING = re.compile(  # words that can be removed from the beginning
     r"|personally|actually|imo|imho|apparently|meanwhile|don[’']t forget)\b,?\s+",
     re.IGNORECASE,
 )
-_IDIOM = re.compile(r"\b(?:is|are) here\b", re.IGNORECASE)  # small models read a place
+_IDIOM = re.compile(r"\b(?:is|are) here\b", re.IGNORECASE)  # "here" is translated as a place
 _ASIDE = re.compile(r"\s*\([^()]*\)|[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+\s*")  # 🚀
 _FIRST_PERSON = re.compile(r"\b(?:I|we|my|our|me|us)\b", re.IGNORECASE)
 _SECOND_PERSON = re.compile(r"\byou(?:r|rs)?\b", re.IGNORECASE)
@@ -127,7 +129,7 @@ def translate(
         if why:
             fallen.append(Fallen(original.slot, text, why))
             continue
-        text = sentences(text)[0]  # a second sentence has lost its subject
+        text = sentences(text)[0]  # a second sentence often has no subject
         slot = "lead" if original.slot == "technical" and "lead" not in found else original.slot
         if original.voiced:
             text = language.phrase(f"writing.voiced_{original.voiced}", text=text)

@@ -1,4 +1,4 @@
-"""The models that `shiomi writer install` knows, and how fast each would write on a machine."""
+"""The models that `shiomi writer install` offers, and how fast each would write on a machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shiomi.rig.model.known_models import KnownModel, find_model, known_models
 __all__ = ["Offer", "Rated", "find_offer", "measured", "offers", "rate"]
 
 ANY_TIME = 1e8  # seconds
-SENTENCE = (40, 40)  # tokens of a sentence and its translation; instructions are cached
+SENTENCE = (40, 40)  # tokens of a sentence, and of its translation; instructions are cached
 COPIED, COPIES = 64 * 2**20, 5  # bytes that are copied; number of copies
 
 

@@ -83,7 +83,8 @@ def ask_hub(offer: Offer) -> Remote:
 def pinned(offer: Offer, remote: Remote, file: Path, trusted: str = "") -> str:
     """Return the SHA-256 that the file must have.
 
-    It comes from the first of these that has one: --sha256, the lock file, the catalogue, the hub.
+    The hash is taken from --sha256, else from the lock file, else from the catalogue, else from
+    the hub.
 
     Raises WriterError if the hub now has another file, or if no hash is known.
     """

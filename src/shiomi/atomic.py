@@ -2,7 +2,7 @@
 
 The new content goes to `.NAME.part` in the same folder, is flushed to the disk, and then replaces
 the file in one step. A part file that a killed process left behind is overwritten by the next
-write. Two processes that write the same file take turns.
+write. If two processes write the same file, one waits for the other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The `shiomi` script. It is small, so that Ctrl-C ends cleanly even during start-up."""
+"""The `shiomi` script. It is small, so that Ctrl-C ends the program cleanly even during
+start-up."""
 
 from __future__ import annotations
 

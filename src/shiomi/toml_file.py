@@ -49,7 +49,7 @@ def read_settings_text(path: Path, writer: str, error: type[Exception]) -> str:
 
 
 def load_toml(text: str, error: type[Exception], name: str = "this") -> dict[str, Any]:
-    """Return the parsed text. Raises `error`: "NAME is not valid TOML: why"."""
+    """Return the parsed text. Raises `error` with the message "NAME is not valid TOML: REASON"."""
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as wrong:

@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["listen", "run"]
 
 _BACKLOG = 2048
-_STOP_SECONDS = 10  # a stopped server waits this long for running requests
+_STOP_SECONDS = 10  # seconds that a stopped server waits for running requests
 
 
 def listen(

@@ -1,1 +1,2 @@
-"""Threads in, digest out: sources, archive, linking, ranking, writing, render."""
+"""Make a digest from threads. The parts are sources, archive, linking, ranking, writing and
+render."""

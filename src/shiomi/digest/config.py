@@ -1,4 +1,4 @@
-"""shiomi.toml: read once into frozen dataclasses; an unknown key is an error.
+"""Read shiomi.toml once into frozen dataclasses. An unknown key is an error.
 
 A secret may be written as "env:NAME" or "file:PATH". The configuration stores that text, and
 secret() looks up the value only when it is used. So an unset variable does not stop other commands.
@@ -73,7 +73,7 @@ _FEED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}(/[A-Za-z0-9._-]{1,100}
 
 
 def load_config(path: Path) -> Config:
-    """Read shiomi.toml. Relative paths in it start at its folder.
+    """Read shiomi.toml. Relative paths in the file start at the folder of the file.
 
     Raises ConfigError. The error names the key, the value and the nearest known key.
     """

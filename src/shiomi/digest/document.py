@@ -69,7 +69,8 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One week of a watched subject: how strong it is, in which communities, and what they say."""
+    """One week of a watched subject: how much it is discussed, in which communities, and what they
+    say."""
 
     name: str
     sentences: tuple[Sentence, ...]

@@ -1,4 +1,5 @@
-"""From an archive to a week's digest: link, rank, find trends, write, store."""
+"""Make a week's digest from an archive: link threads, rank stories, find trends, write and
+store."""
 
 from __future__ import annotations
 

@@ -112,7 +112,8 @@ class FeedConfig:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleConfig:
-    """[schedule]: when `shiomi run` acts, as cron lines in the local time of `timezone`."""
+    """[schedule]: the times at which `shiomi run` acts, as cron lines in the local time of
+    `timezone`."""
 
     collect: str = "17 */6 * * *"
     digest: str = "30 7 * * mon"  # the digest of the last seven whole days; "": never
@@ -149,7 +150,7 @@ class WriterConfig:
     model: str = ""  # without an endpoint: "local", or "local:FILE.gguf" for a file in `models`
     api_key: str = ""  # or "env:NAME", "file:PATH": see secret()
     timeout_seconds: float = 120.0
-    budget_seconds: float = 1800.0  # for the whole digest
+    budget_seconds: float = 1800.0  # seconds for the whole digest
     repair: bool = True  # rejected sentences are sent back to the model once, for a correction
     models: Path = Path("models")  # where `shiomi writer install` keeps models
 
@@ -202,7 +203,8 @@ class SourcesConfig:
     reddit: RedditConfig = RedditConfig()
     arxiv: ArxivConfig = ArxivConfig()
     articles: ArticlesConfig = ArticlesConfig()
-    packages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by entry point
+    # the table of each installed package, by the name of its entry point
+    packages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

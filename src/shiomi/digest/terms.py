@@ -10,7 +10,7 @@ from importlib.resources import files
 
 __all__ = ["Term", "bare_title", "normalized", "phrases", "stop_words", "words"]
 
-MOST = 1000  # only so many characters of a title are read; a hostile title may have 10 kB
+MOST = 1000  # number of characters of a title that are read; a hostile title may have 10 kB
 
 _LABELS = re.compile(
     r"^\s*(?:(?:show|ask|tell|launch)\s+hn\s*[:\-–—]\s*|\[[A-Za-z]{1,12}\]\s*)+"
@@ -96,8 +96,10 @@ def words(title: str) -> list[Term | None]:
 
 
 def _names(key: str) -> bool:
-    """Return whether a word can name something: at least two letters, or C, R or D, or a version
-    number."""
+    """Return whether a word can name something.
+
+    It must have at least two letters, or be C, R or D, or be a version number.
+    """
     if len(key) == 1:
         return key in {"c", "r", "d"} or key.isdigit()
     return key.isalpha() or any(map(str.isalpha, key)) or _NUMBER.fullmatch(key) is not None

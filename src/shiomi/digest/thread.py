@@ -21,8 +21,8 @@ class ThreadState(StrEnum):
 
     LIVE = "live"
     DEAD = "dead"  # Hacker News: killed by flags or moderators
-    DELETED = "deleted"  # by its author
-    REMOVED = "removed"  # by moderators
+    DELETED = "deleted"  # deleted by its author
+    REMOVED = "removed"  # removed by moderators
 
 
 class PassageKind(StrEnum):
@@ -31,7 +31,7 @@ class PassageKind(StrEnum):
     POST = "post"  # the thread's own text
     COMMENT = "comment"
     ARTICLE = "article"  # the page that the thread links to
-    ABSTRACT = "abstract"  # of a paper
+    ABSTRACT = "abstract"  # the abstract of a paper
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from urllib.parse import quote, urlsplit
 
 __all__ = ["clean", "language_of", "safe_link", "shorten"]
 
-_LONGEST = 100_000  # characters that are read; titles and quotations are far shorter
-_STACK = 4  # combining marks kept on one letter; Vietnamese and Hebrew need three
+_LONGEST = 100_000  # number of characters that are read; titles and quotations are far shorter
+_STACK = 4  # number of combining marks kept on one letter; Vietnamese and Hebrew need three
 _JOINERS = "\u200c\u200d"  # they shape letters of Persian and Indic scripts, and join emoji
 _MARK = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _STACKED = re.compile(f"({_MARK}{{{_STACK}}}){_MARK}+")
@@ -23,9 +23,9 @@ _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-z]")
 
 _LONGEST_LINK = 4_096
-# RFC 3986: reserved and unreserved characters, and the % of characters that are already encoded.
-# Quotes, brackets and the backslash are missing, because they could end an attribute or a Markdown
-# destination.
+# The reserved and unreserved characters of RFC 3986, and the % of characters that are already
+# encoded. Quotes, brackets and the backslash are missing, because they could end an attribute or a
+# Markdown destination.
 _LINK_SAFE = "/?#@:!$&()*+,;=-._~%"
 
 

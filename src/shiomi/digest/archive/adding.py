@@ -3,8 +3,8 @@
 These rules make the content independent of the order in which threads are added:
 
 - created, link and state are taken from the latest observation. If two observations are from the
-  same second, the one whose state is further from live is used; then the one with the later
-  `created`; then the one with the greater link.
+  same second, the one whose state is further from live is used. If the states are equal, the later
+  `created` decides. If these are equal too, the greater link decides.
 - url, tags and crosspost_of are each taken from the last observation that had a value. An absent
   value means unknown, so it never erases a known value. Of two values from the same second, the
   greater value is kept.
@@ -35,7 +35,7 @@ from shiomi.digest.thread import Passage, Thread, ThreadState
 __all__ = ["Added", "SeenThread", "add_threads"]
 
 _BATCH = 1_000  # number of threads whose records are in memory at once
-_STATES = tuple(ThreadState)  # from live to removed
+_STATES = tuple(ThreadState)  # in order, from live to removed
 _RANKS = {str(state): rank for rank, state in enumerate(_STATES)}
 _FACTS = "seen, state, created, link, url_seen, url, tags_seen, tags, crosspost_seen, crosspost_of"
 _CREATED, _LINKED_BY = 3, (0, 6, 10)  # indices in `facts`: created; title, url, crosspost_of
@@ -132,15 +132,18 @@ class _Record:
     url: Stamped = (None, None)
     tags: Stamped = (None, None)
     crosspost: Stamped = (None, None)
-    titles: dict[str, tuple[int, int]] = field(default_factory=dict)  # text: (last, first) seen
-    passages: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)  # kind: seen, texts
+    # text → (last seen, first seen)
+    titles: dict[str, tuple[int, int]] = field(default_factory=dict)
+    # kind → (seen, texts)
+    passages: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)
     # The values that the archive has. Only differences from them are written.
     stored: tuple[object, ...] = ()
-    stored_titles: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # last, first, n
+    # text → (last seen, first seen, n)
+    stored_titles: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     stored_passages: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)
     # Only new readings and new places:
     readings: dict[tuple[int, bool], tuple[int | None, int | None]] = field(default_factory=dict)
-    places: dict[int, int] = field(default_factory=dict)  # time: place
+    places: dict[int, int] = field(default_factory=dict)  # time → place
 
     @property
     def facts(self) -> tuple[object, ...]:

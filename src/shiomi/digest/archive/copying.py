@@ -47,7 +47,7 @@ Leases are not copied, because a lease belongs to the process that uses an archi
 are not copied, because they are made from the texts.
 """
 
-_BATCH = 5_000  # rows of a transaction
+_BATCH = 5_000  # number of rows in a transaction
 _LEASE = "copy"
 
 Progress = Callable[[int, int | None, str], None]

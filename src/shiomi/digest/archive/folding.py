@@ -1,8 +1,8 @@
-"""Fold texts for search into one width and one case, so that AI also finds ＡＩ.
+"""Convert texts for search to one width and one case, so that a search for AI also finds ＡＩ.
 
 Texts and queries are folded in the same way. SQLite itself ignores the case of a to z. So the
-folded text is stored only if it differs from the text in more than this. This is so for 112 of
-100,000 real titles.
+folded text is stored only if it differs from the text in more than the case of these letters. This
+is so for 112 of 100,000 real titles.
 """
 
 from __future__ import annotations

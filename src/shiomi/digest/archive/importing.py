@@ -37,7 +37,7 @@ _PATTERN = re.compile(r"matching regex '.*'(?= - at)", re.DOTALL)  # of `Id` and
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """The result of importing a file, over all its runs."""
+    """The result of importing a file, summed over all runs."""
 
     path: str
     shape: str

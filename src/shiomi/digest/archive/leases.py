@@ -27,7 +27,8 @@ class LeaseStore:
         """Take or renew the lease `name`. Return None on success, else the current holder.
 
         `is_gone` returns whether the process of a holder has certainly ended. A lease that ends
-        more than `seconds` from now is ignored, because the clock that wrote it was ahead.
+        more than `seconds` from now is ignored, because it was written by a machine whose clock was
+        ahead.
         """
         with self._archive.transaction():
             execute = self._archive.database.execute

@@ -85,7 +85,8 @@ def _places(database: Database, wanted: object, as_of: int | None) -> dict[int, 
         " ORDER BY thread, place DESC, time DESC",
         (wanted, _FOREVER if as_of is None else as_of),
     )
-    return {n: Place(time, rank) for n, time, rank in rows}  # the last row of a thread wins
+    # of several rows for a thread, the last is used
+    return {n: Place(time, rank) for n, time, rank in rows}
 
 
 def load_passages(database: Database, keys: Sequence[int]) -> dict[int, list[Passage]]:

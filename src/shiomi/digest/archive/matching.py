@@ -33,9 +33,9 @@ __all__ = [
 ]
 
 _POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
-FIELDS = "thread.n, created, community || ':' || thread.id, thread.title"  # of a Candidate
+FIELDS = "thread.n, created, community || ':' || thread.id, thread.title"  # fields of a Candidate
 
-Condition = tuple[str, list[object]]  # SQL, and its values
+Condition = tuple[str, list[object]]  # an SQL condition, and its values
 
 _ALPHANUMERIC = re.compile("[A-Za-z0-9]")
 _SHORT = re.compile(r"\b[a-z0-9]{1,2}(?![a-z0-9])", re.ASCII)
@@ -46,7 +46,7 @@ _FREQUENT = frozenset(
         r"\w+", "a an as at be by do he hn i if in is it me my no of on or so s t to up us we"
     )
 )
-_WIDE = re.compile(r"[^\x00-\x7f\s\u2000-\u206f]")  # no dashes or quotation marks
+_WIDE = re.compile(r"[^\x00-\x7f\s\u2000-\u206f]")  # without dashes and quotation marks
 _WIDE_PAIR = re.compile(
     r"(?=([^\x00-\x7f\s\u2000-\u206f][^\s]|[a-z0-9][^\x00-\x7f\s\u2000-\u206f]))"
 )
@@ -58,7 +58,7 @@ class SearchFilters:
     """The filters of a search; None means no filter."""
 
     since: int | None = None  # created at this moment or later, unix seconds
-    until: int | None = None  # created before it
+    until: int | None = None  # created before this moment
     community: str | None = None
     points: int | None = None  # at least this many points in any reading
 

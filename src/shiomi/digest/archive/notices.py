@@ -17,7 +17,7 @@ class NoticeStore:
         self._archive = archive
 
     def claim(self, key: str, now: int, *, attempts: int, pause: int = 0) -> bool:
-        """Mark the message `key` as being sent, and return True, if it may be sent now.
+        """If the message `key` may be sent now, mark it as being sent and return True.
 
         Return False if it was sent, if its sending was interrupted (it may have arrived), or if it
         has failed `attempts` times. Also return False if its last failure is too recent. The pause

@@ -9,7 +9,7 @@ from shiomi.digest.archive.reddit_post import without_users
 
 __all__ = ["plain_markdown"]
 
-_LONGEST = 200_000  # characters read
+_LONGEST = 200_000  # number of characters that are read
 _STEPS = (
     # fences; the code between them is kept
     (re.compile(r"^\s{0,3}(```|~~~).*$", re.MULTILINE), ""),

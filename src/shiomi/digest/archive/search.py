@@ -1,10 +1,10 @@
 """Full-text search over every title a thread ever had, and its passages.
 
 A word also matches inside longer words, so search works for Japanese, which has no spaces. A Latin
-word of one or two letters must be a whole word. Texts and queries are folded in the same way, in
-width and case (folding.py); texts are shown unfolded. The only syntax of a query is a pair of
-double quotes around words that must be adjacent. The engine finds candidates
-(`Database.newest_matches`). This module checks and ranks them.
+word of one or two letters must be a whole word. Texts and queries are converted to the same width
+and case (folding.py). Texts are shown unchanged. The only syntax of a query is a pair of double
+quotes around words that must be adjacent. The engine finds candidates (`Database.newest_matches`).
+This module checks and ranks them.
 """
 
 from __future__ import annotations

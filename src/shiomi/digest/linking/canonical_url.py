@@ -3,13 +3,13 @@
 A key is an https address in a normal form. The host has no `www.`. Parts of the path that do not
 matter to the page are removed. Tracking parameters are removed, and the other parameters are
 sorted. Then rules for single sites apply. For example, youtu.be becomes youtube.com, all addresses
-of an arXiv paper become one, and an address inside the address of a cache or archive is taken out.
-These rules are data, in canonical_url.toml. A key is only for comparison; it may not work as an
-address.
+of an arXiv paper become one, and the address of a cached or archived page becomes the address of
+the original page. These rules are data, in canonical_url.toml. A key is only for comparison; it may
+not work as an address.
 
-Addresses are pasted from browsers. So parsing follows the WHATWG URL Standard where browsers accept
-more than RFC 3986: backslashes, any number of slashes after the scheme, stray control characters.
-`canonical_url(canonical_url(x)) == canonical_url(x)` for every x.
+Addresses are pasted from browsers. So parsing follows the WHATWG URL Standard if browsers accept
+more than RFC 3986 allows: backslashes, any number of slashes after the scheme, and stray control
+characters. `canonical_url(canonical_url(x)) == canonical_url(x)` for every x.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ _MEDIUM_STORY = re.compile(
 def canonical_url(url: str) -> str | None:
     """Return the key of the page at `url`. Two addresses with the same key show the same page.
 
-    None if `url` is not the address of a public page: it is empty (a text post), has a scheme other
-    than http(s), a host on the local machine or network, an invalid port, or more than LONGEST
-    characters. Never raises, whatever the text.
+    Return None if `url` is not the address of a public page: it is empty (a text post), its scheme
+    is not http(s), its host is on the local machine or network, its port is invalid, or it has more
+    than LONGEST characters. Never raises, whatever the text.
     """
     rules = load_url_rules()
     while len(url) <= LONGEST:
@@ -167,7 +167,8 @@ def _public_address(host: str) -> str | None:
 
 
 def _wrapped(parts: _Parts, rules: UrlRules) -> str | None:
-    """Return the address that a cache, an archive or a redirect wraps, or None."""
+    """Return the address that the address of a cache, an archive or a redirect contains, or
+    None."""
     host, path, query, fragment = parts
     name = host.partition(":")[0]
     if name.endswith(".translate.goog"):
@@ -317,7 +318,7 @@ def _query(query: str, site: Site, rules: UrlRules) -> str:
     return "?" + "&".join(sorted(kept)) if kept else ""
 
 
-_SHORT = 32  # characters
+_SHORT = 32  # number of characters
 _MEANINGLESS = re.compile(
     r"|.|20[0-9]{2,6}|1[0-9]{9}|1[0-9]{12}|hh|hi|hey|hac|new|true|xyz|again|test|stopflagging"
     r"|[a-z]{2}[0-9]{2}(?:hn|lo|lb)"

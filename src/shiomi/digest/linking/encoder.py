@@ -20,12 +20,11 @@ from shiomi.digest.linking.wording import mark
 
 __all__ = ["INDEXED", "NO_JOIN", "RARE", "STEPS", "WIDTH", "Encoder", "Sketches", "Titles"]
 
-WIDTH = 20  # only the first so many words of a title are compared
+WIDTH = 20  # number of words at the start of a title that are compared
 NO_JOIN = -2  # join of the last word; differs from the padding of words, so that they never match
 STEPS = 127  # vectors are scaled to this length in the arrays
 RARE = 5.0  # a word with at least this inverse document frequency is rare: 1 title in 150 has it
-# a word with at least this inverse document frequency is indexed (candidates.py): 1 title in 75 has
-# it
+# the limit for words that candidates.py indexes: 1 title in 75 has a word as rare as this
 INDEXED = 4.3
 
 Floats = NDArray[np.float32]
@@ -34,8 +33,8 @@ Integers = NDArray[np.int32]
 _NUMBER = re.compile(r"\d")
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _RAREST = 6
-_SUMMED = 4096  # titles whose vectors are summed at once
-_CACHED = 1 << 17  # words whose vectors are kept
+_SUMMED = 4096  # number of titles whose vectors are summed at once
+_CACHED = 1 << 17  # number of words whose vectors are cached
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Titles:
     rare: Integers  # (n, 6): hashes of the rarest of its rare words; -1 as padding
     numbers: NDArray[np.int8]  # (n, WIDTH): 0 for a word, 1 for a number, 2 for a year
     marks: NDArray[np.int64]  # (n,): bits of the kinds of events and the cues (wording.py)
-    vector: Floats  # (n, d): length STEPS, whole numbers; 0 for a title without words
+    vector: Floats  # (n, d): whole numbers, of length STEPS; 0 for a title without words
     vectors: Floats  # (v, d): the vectors of single words, also of length STEPS
 
     def __len__(self) -> int:
@@ -114,7 +113,8 @@ class Encoder:
         self._hash = np.array([-1], np.int64)
         self._number = np.zeros(1, np.int8)
         self._mark = np.zeros(1, np.int64)
-        self._sum = np.zeros((1, self._table.shape[1]), np.float32)  # (v, d), not unit length
+        # (v, d): sums, which are not scaled
+        self._sum = np.zeros((1, self._table.shape[1]), np.float32)
         self._vectors = self._sum.copy()  # (v, d), as in Titles
 
     def encode(self, titles: Sequence[str]) -> Titles:

@@ -25,7 +25,7 @@ _PART = re.compile(
 )
 # for these words, it is enough if only one title has a part: "Sizes" and "Sizes, part 2"
 _PIECE = re.compile(r"\b(?:part|pt|chapter|lesson|lecture|vol|volume)\s+(\d+|[ivx]+|[a-z]+)\b")
-# "#8", "... - 4"
+# a number such as "#8" or "... - 4"
 _SIGN = re.compile(r"(?:#|no\.\s?|№)\s?(\d{1,6})\b|\s-\s(\d{1,3})\s*$", re.IGNORECASE)
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
 _YEAR = re.compile(r"\b(?:19[5-9]|20[0-4])\d\b")

@@ -26,7 +26,7 @@ SAME_STORY = 0.83
 RELATED = 0.50  # threshold of the probability that two threads are at least related
 
 _WORTH = -4.0  # addresses are compared if the log odds that both titles link to one page reach this
-_CHUNK = 1 << 13  # pairs whose addresses are compared at once
+_CHUNK = 1 << 13  # number of pairs whose addresses are compared at once
 
 Integers = NDArray[np.int64]
 

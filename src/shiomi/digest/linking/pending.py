@@ -32,7 +32,8 @@ SAME_PAGE = 14 * 86400  # seconds within which two threads about one page are on
 
 _LATEST = "link: latest batch"  # name of the cursor in the archive
 _SPAN = 21 * 86400  # seconds from the first to the last thread of a batch
-# titles out of range that may stay, so that not every batch must copy the remaining titles
+# number of titles out of range that may stay, so that not every batch must copy the remaining
+# titles
 _SPARE = 4096
 
 _SAME_PAGE_TIE = LinkKind.CANONICAL_URL, 1.0
@@ -72,7 +73,7 @@ def link_pending(
     If the archive was linked with another encoder, all threads are linked again.
 
     `progress` receives (done, total, "linking"). Raises ArchiveError if the archive cannot be read
-    or written; batches that were committed before stay.
+    or written; batches that were committed before are kept.
     """
     store = LinkStore(archive)
     with archive.transaction():

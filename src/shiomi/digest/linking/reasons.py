@@ -79,7 +79,7 @@ def _marks(text: str) -> int:
     return reduce(or_, map(mark, text.split()), 0)
 
 
-_TEXTS = {  # for one story, and against it
+_TEXTS = {  # two texts for each group: for one story, and against it
     "titles": ("the titles are alike", "the titles differ"),
     "addresses": (
         "the words of the addresses fit each other and the titles",

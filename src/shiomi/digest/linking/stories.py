@@ -5,10 +5,10 @@ a chain whose ends have nothing in common, so it is divided. Its ties are follow
 strongest to the weakest, and two groups are joined only if
 
 - no two of their threads are further apart in time than SPAN,
-- no guard applies to two of their threads (for example, one thread is part 1 and one is part 2; or
-  one has the title of the other, because Lobsters folded it into the other), and
-- the mean score over all pairs of a thread of one group and a thread of the other is at least
-  LINKED (average linkage; a pair without a tie has score 0).
+- no guard applies to two of their threads (for example, one is part 1 and one is part 2),
+- Lobsters has not folded one of two threads into the other, so that both have the same title, and
+- the mean score of the pairs between the two groups is at least LINKED (average linkage; a pair
+  without a tie has score 0).
 
 Exact links (one page, one crosspost) need only the first condition. Corrections by a person
 (`shiomi link`) take precedence over all of this. The stories depend only on the component, not on

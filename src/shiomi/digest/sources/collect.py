@@ -143,8 +143,9 @@ class _Collecting:
     archive: Archive
     clock: Callable[[], float]
     progress: Progress
-    stop: threading.Event = field(default_factory=threading.Event)  # end after the current batch
-    # from now on nothing is archived
+    # set: end after the current batch
+    stop: threading.Event = field(default_factory=threading.Event)
+    # set: nothing is archived any more
     closed: threading.Event = field(default_factory=threading.Event)
     sent: queue.Queue[_Sent] = field(default_factory=queue.Queue)
     workers: dict[str, _Worker] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Read any RSS, Atom or JSON feed that shiomi.toml describes, without code for it.
+"""Read any RSS, Atom or JSON feed that shiomi.toml describes. A new feed needs no code.
 
 feedparser reads RSS and Atom. An entry of such a feed is a mapping with feedparser's names. A JSON
 feed is a list of objects, either at the path `items` or as the whole answer. `fields` states for

@@ -232,7 +232,7 @@ class HackerNews:
     def _read_front_page(
         self, http: Http, since: int, until: int, failed: SourceError | None, *, stale: bool = False
     ) -> Iterator[Batch]:
-        """Read the stories of the front page and of its recent ranking, without the search."""
+        """Read the stories of the front page and of its recent ranking. The search is not used."""
         if failed is not None:
             raise failed
         ids: dict[str, None] = {}

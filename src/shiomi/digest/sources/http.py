@@ -320,7 +320,7 @@ class Http:
         host.next_time = max(host.next_time, self.clock() + wait)
 
     def _follow(self, request: httpx2.Request, allow: tuple[int, ...]) -> Answer:
-        """Send the request and the redirects it leads to."""
+        """Send the request, and follow its redirects."""
         for _ in range(self.manners.redirects + 1):
             self._wait(request)
             answer, following = self._send(request)

@@ -26,7 +26,7 @@ class FeedSettings:
     """One feed, ready to be read."""
 
     name: str  # name of the community
-    url: str  # may hold {page}
+    url: str  # may contain {page}
     format: str  # "feed" or "json"
     pages: int
     min_points: int

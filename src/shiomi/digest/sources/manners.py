@@ -73,6 +73,6 @@ def rate_limit_wait(headers: Mapping[str, str], now: float) -> float | None:
         return None
     if reset > 1e9:
         reset -= now
-    if not (0.0 < reset <= _LONGEST_WAIT):  # NaN too
+    if not (0.0 < reset <= _LONGEST_WAIT):  # this also refuses NaN
         return None
     return reset / remaining if remaining >= 1.0 else reset

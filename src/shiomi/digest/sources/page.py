@@ -70,7 +70,7 @@ class _Seen:
     text: list[str]
     code: list[str]
     tags: set[str]
-    silent: dict[str, list[str]]  # name of the element → what is in it
+    silent: dict[str, list[str]]  # name of the element → its content
 
 
 def _scan(html: str, silent: tuple[str, ...]) -> _Seen:

@@ -12,7 +12,7 @@ import re
 
 __all__ = ["after_comment", "one_line", "plain_text"]
 
-_LONGEST = 200_000  # characters of HTML read
+_LONGEST = 200_000  # number of characters of HTML that are read
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _BLOCKS = frozenset({  # elements that are separate paragraphs
     "address", "article", "aside", "blockquote", "body", "dd", "details", "div", "dl", "dt",

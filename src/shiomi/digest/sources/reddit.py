@@ -163,7 +163,8 @@ class Reddit:
             yield Batch(commented, items.write_cursor(place), skipped)
 
     def _listing(self, http: Http, place: _ListingCursor) -> tuple[list[Thread], int, str]:
-        """Read a page of a listing. Return threads, number skipped, and start of the next page."""
+        """Read a page of a listing. Return the threads, the number of skipped items, and the start
+        of the next page."""
         params: dict[str, str | int] = {"limit": 100}
         if place.listing == "top":
             params["t"] = "week"

@@ -63,7 +63,8 @@ class _Turns(msgspec.Struct, omit_defaults=True):
 
 
 class RedditFeeds:
-    """The feeds of the configured subreddits: for each, "new" and the "top" of the week."""
+    """The feeds of the configured subreddits. Each subreddit has two: "new" and the "top" of the
+    week."""
 
     name = "reddit"
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 __all__ = ["Robots", "parse_robots"]
 
-_LONGEST = 512_000  # characters read; RFC 9309, 2.5, asks for at least 500 KiB
+_LONGEST = 512_000  # number of characters that are read; RFC 9309, 2.5, asks for at least 500 KiB
 _MOST_RULES = 2000
 _LONGEST_RULE = 500
 _MOST_WILDCARDS = 8

@@ -68,5 +68,5 @@ class Watchdog:
         """End the current request, if there is one."""
         self.bit = True
         for one in tuple(self._sockets):
-            with contextlib.suppress(OSError):  # closed already
+            with contextlib.suppress(OSError):  # the socket may be closed already
                 one.shutdown(socket.SHUT_RDWR)

@@ -37,7 +37,7 @@ class Claim:
     community: str | None  # set if `about` is empty: the community that the sentence names
     title: str | None  # a title quoted in the sentence
     read: str | None  # the time of reading that the digest states: "2025-11-16 09:00", "2025-11-16"
-    clock: str | None  # the time zone of `read`, if the text names one: "JST", "UTC"
+    clock: str | None  # the time zone of `read`, if the text names it: "JST", "UTC"
     or_earlier: bool = False  # `read` is only the latest possible time
     total: bool = False  # the number is a sum over several threads
 
@@ -252,7 +252,7 @@ class _Sentence:
     def _about(self, position: int) -> tuple[tuple[str, ...], str | None]:
         """Return the threads that a number at `position` may belong to, and a community.
 
-        The community is set if the sentence names one instead of a thread.
+        The community is set if the sentence names a community instead of a thread.
         """
         linked = _last_before(self._threads, position)
         if linked is None and len(self._threads) == 1:

@@ -1,7 +1,7 @@
 """Check the quotations of a digest, and compare it with the archive's digest of the same week.
 
 A quotation is compared with the passages of the thread that is linked next to it. If the archive
-holds the digest of that week, each topic, trend and subject is compared with the archived one. The
+has the digest of that week, each topic, trend and subject is compared with that digest. The
 comparison covers links, times, percentages, numbers, communities and quotations, in their order. A
 missing fact is accepted; a fact with another value is reported.
 """
@@ -19,7 +19,7 @@ from shiomi.digest.untrusted import clean
 __all__ = ["Difference", "differing", "misquoted"]
 
 LONGEST = 20_000  # characters of a line that are read
-SHARED = 0.5  # a text with at least this share of the digest's headings is a copy of it
+SHARED = 0.5  # a text with at least this share of a digest's headings is a copy of the digest
 
 _HEADING = re.compile(r"^(#{1,3}) (.*)$")
 _LABEL = re.compile(r"^- \*\*[^*]{1,30}\*\*")

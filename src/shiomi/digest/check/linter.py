@@ -84,10 +84,9 @@ def check_digest(
 ) -> CheckReport:
     """Compare every number of points or comments in a digest's Markdown with the archive.
 
-    `zone` is the time zone of
-    its days and times of reading. `own` is the archive's digest of the same week as Markdown: the
-    facts other than counts are compared with it. Quotations are compared with the archive's
-    passages.
+    `zone` is the time zone of the digest's days and times of reading. `own` is the archive's digest
+    of the same week as Markdown. Facts other than counts are compared with `own`, and quotations
+    are compared with the archive's passages.
     """
     written = read_claims(text)
     check = _Check(written, archive, ZoneInfo(zone))
@@ -210,8 +209,9 @@ class _Check:
     def _rather_of(self, other: Checked, one: Checked, partner: Checked) -> bool:
         """Return whether the two numbers belong to another thread.
 
-        They do if two conditions hold. The readings around the digest's date show other numbers
-        for this thread. For the other thread they show these numbers, or there are no readings.
+        They do if both conditions are true. The readings around the digest's date show other
+        numbers for this thread. For the other thread, the readings show these two numbers, or
+        there are no readings.
         """
         window = self._window(one.claim)
         mine = [self._shows(one.uid, checked.claim, window) for checked in (one, partner)]
@@ -226,7 +226,7 @@ class _Check:
         return any(claim.amount.allows(v, v) for v in values) if values else None
 
     def _owned(self, one: Checked, partner: Checked | None, ledger: Ledger) -> Checked:
-        """Return the contradicted claim, completed with the threads that have this number."""
+        """Return the contradicted claim, with the threads that have this number added."""
         said = {str(other.uid): other for other in ledger.elsewhere(one)}
         owners = tuple(dict.fromkeys([*self._read_numbers().owners(one, partner), *said]))[:3]
         if not owners:

@@ -63,8 +63,8 @@ def read_amount(number: str, near: str | None = None, bound: str | None = None) 
 
 
 def _parse(text: str) -> tuple[float, float] | None:
-    """Return the value and its rounding error: half the place of the last digit, 0 if written in
-    full."""
+    """Return the value and its rounding error: half a unit of the last digit, or 0 if the number
+    is written in full."""
     text = text.rstrip(".,")
     if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", text) or re.fullmatch(
         r"[0-9]{1,3}(\.[0-9]{3})+", text

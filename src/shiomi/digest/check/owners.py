@@ -42,8 +42,8 @@ class Ledger:
         return [other for uid, other in given.items() if uid != one.uid]
 
     def pair_elsewhere(self, one: Checked, partner: Checked) -> Checked | None:
-        """Return the claim that another thread has this number, if its line also gives the
-        partner's number."""
+        """Return the claim that another thread has this number. Its line must also state the number
+        of the partner."""
         for other in self.elsewhere(one):
             beside = self.partner(other)
             if beside is not None and beside.claim.amount == partner.claim.amount:

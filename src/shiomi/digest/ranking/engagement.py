@@ -26,8 +26,8 @@ __all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown", "relia
 
 # Ages in hours (called rungs). For each age: the share of its final count that the median Hacker
 # News story has. Up to 12 h it was measured by benchmarks/digest/ranking.py on about 60
-# stories of 2020-11; later ages are set by hand. It is only a prior: a community's own readings
-# soon outweigh it.
+# stories of 2020-11; the shares for later ages are set by hand. The shares are only a prior: with
+# some readings of a community, its own data have more weight.
 AGES = (1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0)
 GROWTH = (0.08, 0.20, 0.33, 0.55, 0.78, 0.95, 1.0)
 # Rank correlation of a reading at each age with the final count of the story

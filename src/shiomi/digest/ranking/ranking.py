@@ -37,15 +37,15 @@ from shiomi.digest.week import Week
 __all__ = ["Ranked", "explain", "leading", "rank"]
 
 DEMOTION = -10.0  # puts a story below all others, because strengths end at about 5
-NEXT_COMMUNITY = 0.3  # weight of each further community, relative to the one before
+NEXT_COMMUNITY = 0.3  # weight of each further community, relative to the community before it
 BREADTH = 0.15  # per doubling of the number of communities
 MANY = 0.2  # per doubling of the number of threads of the week after the first
 SAME_SUBJECT = 0.6  # two stories have the same subject if the cosine of their titles reaches this
 SIMILAR = 0.15  # with a cosine below this, two titles have nothing in common
 NOTICED = 1.3  # an earlier digest would have had a thread of this strength (top 5 %) or more
-COMPARED = 150  # stories compared for similarity; no digest is longer
+COMPARED = 150  # number of stories compared for similarity; no digest has more topics
 YOUNG = 0.97  # a reading with a lower reliability is called young
-TELLING = 200  # a post with an image is kept if its text has at least so many characters
+TELLING = 200  # a post with an image is kept if its text has at least 200 characters
 RECURRING = 3  # equal titles mean a repeat only if they have at least so many words
 
 
@@ -275,8 +275,9 @@ class _Earlier:
         return Reason("repeat", DEMOTION, text)
 
     def _strength(self, thread: Thread) -> float:
-        """Return the strength when the week began, or the newest one if there was no reading
-        before."""
+        """Return the strength when the week began, or the newest strength if no reading is older
+        than the week.
+        """
         standing = self.engagement.standing(thread, as_of=self.start)
         return (standing if standing.known else self.engagement.standing(thread)).strength
 

@@ -27,8 +27,8 @@ SURE = 2.5  # least z of a name that is a theme without other terms
 SHARED = 0.5  # a term joins a theme if the theme has at least this share of the term's stories
 COMPANY = 0.15  # two terms are one theme if their contexts have at least this cosine
 SAME_COMPANY = 2  # least number of words that the contexts of two such terms have in common
-LIFT = 4.0  # two terms are one theme if they share 4 times as many stories as chance explains
-TAKEN_OVER = 0.6  # a phrase replaces its word if more than 60 % of the word's stories have it
+LIFT = 4.0  # two terms are one theme if they share 4 times as many stories as by chance
+TAKEN_OVER = 0.6  # a phrase replaces a word if over 60 % of the word's stories have the phrase
 STORIES = 3  # least number of stories of a theme
 NOTED = 0.7  # least engagement of two stories of a theme (0.7: the top 20 % of a community)
 WORTH = 2.8  # least worth of a theme; chosen by reading 17 real weeks, not tested on others
@@ -39,7 +39,7 @@ class WeighedTerm:
     """A term of the week, with its statistics."""
 
     key: str
-    surface: str  # as most titles write it
+    surface: str  # the spelling in most titles
     words: tuple[str, ...]
     z: float  # how much more frequent it is in this week's stories than in the weeks before
     stories: frozenset[int]  # indices in the list of the week's stories
@@ -75,7 +75,8 @@ def weigh(
 ) -> list[WeighedTerm]:
     """Return by key the terms that occur in at least two of this week's stories.
 
-    `now` holds the terms of each story; `before` holds the same per earlier week, oldest first.
+    `now` has the terms of each story of this week. `before` has the same for each earlier week,
+    the oldest week first.
     """
     tallies: dict[str, _Tally] = defaultdict(_Tally)
     for place, terms in enumerate(now):

@@ -75,7 +75,7 @@ def find_trends(
 
 
 def _distinct(ranked: Sequence[Ranked], week: Week) -> list[Ranked]:
-    """Return the new stories of the week, one per title, without recurring and deleted ones."""
+    """Return the new stories of the week, one per title, without recurring and deleted stories."""
     seen: set[str] = set()
     items = []
     for item in ranked:
@@ -194,8 +194,7 @@ def _capitalised(surface: str) -> bool:
 
 
 def _longest(term: WeighedTerm, among: Sequence[WeighedTerm]) -> WeighedTerm:
-    """Return the longest phrase of `among` that contains `term` and consists of names; else
-    `term`."""
+    """Return the longest phrase of `among` that contains `term` and has only names, else `term`."""
     text = f" {' '.join(term.words)} "
     holding = [t for t in among if text in f" {' '.join(t.words)} " and _capitalised(t.surface)]
     return max([term, *holding], key=lambda t: (len(t.words), len(t.stories), t.key))

@@ -3,12 +3,12 @@
 A thread is on the subject if its title, its own text, its article or its abstract has one of the
 terms, or if at least two of its comments have one. A single comment is not enough.
 
-A subject rises if four conditions hold. The week has at least three threads. It has more threads
-than the week before. It has at least `rises_by` times the usual number. The probability that a
-usual week has so many threads is below 5 %. This probability comes from a gamma-Poisson model of
-the weeks before. Its predictive distribution is negative binomial. The distribution is widened if
-those weeks varied more than a Poisson process does. A community counts from the first week with one
-of its threads in the archive, so a newly collected community raises no alarm.
+A subject rises if four conditions are true. The week has at least three threads. It has more
+threads than the week before. It has at least `rises_by` times the usual number. The probability
+that a usual week has so many threads is below 5 %. This probability comes from a gamma-Poisson
+model of the weeks before. Its predictive distribution is negative binomial. The distribution is
+widened if those weeks varied more than a Poisson process does. A community counts from the first
+week with one of its threads in the archive, so a newly collected community raises no alarm.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class CommunityStrength:
     """How strongly one community talks about a subject this week."""
 
     community: str
-    threads: int  # new ones this week
+    threads: int  # number of new threads this week
     usual: float  # threads per week in the weeks before
     strength: float  # sum of its threads' engagement percentiles, each in [0, 1]
     unknown: int = 0  # threads with unknown counts, which are not in `strength`
@@ -71,7 +71,7 @@ class SubjectEvidence:
 def watch_subject(window: Window, watch: WatchConfig, engagement: Engagement) -> SubjectEvidence:
     """Return the week of a watched subject, compared with the earlier weeks of the window.
 
-    Raises ValueError if a watch has no term or an empty one.
+    Raises ValueError if a watch has no term or an empty term.
     """
     about = subject_matcher(watch)
     on_subject = [[t for t in threads if _is_on(t, about)] for threads in window.weeks]

@@ -2,8 +2,8 @@
 
 The client sends POST {endpoint}/chat/completions. It asks for a stream, so that it can show
 progress, and also accepts a whole answer. The size of an answer and the time for all of it are
-limited. So a server that stalls, or sends too slowly or too much, cannot take longer than its
-share. If a server refuses a schema or a parameter, the client does not send it again.
+limited. So a server that sends nothing, too slowly or too much cannot use more than the time for
+one answer. If a server refuses a schema or a parameter, the client does not send it again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["Account", "ChatClient", "ChatError", "Completion", "Usage", "server_
 LONGEST_ANSWER = 4_000_000  # bytes of an HTTP answer; a token of a stream takes about 250
 MOST_TOKENS = 1_200  # limit sent with a request; ten Japanese sentences need about 700
 LARGER = 3  # if an answer was cut at the token limit, the next limit is three times as high
-LONGEST_LOADING = 300.0  # seconds that a server may load its model
+LONGEST_LOADING = 300.0  # longest time in seconds in which a server may load its model
 ATTEMPTS = 4  # requests for one completion; a request with a refused parameter is not counted
 LOADING_PAUSE = 2.0  # seconds between requests while a model loads
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
@@ -188,7 +188,7 @@ class ChatClient:
         except httpx2.ConnectError as error:
             raise _PassingError("unreachable", f"no connection: {error}", attempts=2) from None
         except httpx2.TimeoutException:
-            # a model that was too slow once will be too slow again
+            # if a model was too slow once, it will be too slow again
             raise _PassingError("timeout", f"no answer in {seconds:.0f} s", attempts=1) from None
         except httpx2.HTTPError as error:
             if self._watchdog.bit:

@@ -63,7 +63,7 @@ class Evidence:
 
     @property
     def titles(self) -> tuple[Item, ...]:
-        """Return the titles of all threads; of equal titles only the first."""
+        """Return the titles of all threads. If titles are equal, only the first is returned."""
         return tuple(item for item in self.items if item.kind is ItemKind.TITLE)
 
     @property

@@ -21,13 +21,13 @@ from shiomi.digest.writing.sentences import is_japanese, is_quotable, sentences,
 
 __all__ = ["Quote", "extract", "is_chat", "states_fact", "tokens"]
 
-MOST_SENTENCES = 120  # sentences that are compared with each other; taken in turn from all passages
+MOST_SENTENCES = 120  # most sentences that are compared with each other, from all passages
 PER_ITEM = 40
 DAMPING = 0.85
 RELEVANCE = 0.7  # weight of centrality in MMR; 0.3 is the weight of the difference from others
 ROUNDS = 30
 
-# Weight of a sentence by its kind of item: the source's own words before comments.
+# Weight of a sentence by the kind of its item. The source's own words weigh more than comments.
 _STANDING = {
     ItemKind.ABSTRACT: 1.25,
     ItemKind.ARTICLE: 1.15,

@@ -49,7 +49,7 @@ def glossed(text: str, language: Language) -> str:
     """Return the first sum of money, date or count in `text`, written in `language`.
 
     "$27.7 billion" becomes "277億ドル", and "the end of 2021" becomes "2021年末". Text without
-    these parts is returned as it is. If `language` is not Japanese, all text is.
+    such parts is returned unchanged. If `language` is not Japanese, any text is returned unchanged.
     """
     if language.code != "ja":
         return text

@@ -31,12 +31,12 @@ _PRAISE = re.compile(
     re.IGNORECASE,
 )
 _NEGATION = re.compile(r"n[’']t\b|\b(?:not|no|never|without|would)\b", re.IGNORECASE)
-_ASKS = re.compile(  # a question that asks for something, not a rhetorical one
+_ASKS = re.compile(  # a real question, not a rhetorical question
     r"(?:^|[,;:] )(?:how|what|which|does|has|have|is there|are there|can|could|any(?:one|body)?)\b"
     r"(?!.*\b(?:really|realize|even|gonna|the point)\b).*\?$",
     re.IGNORECASE,
 )
-RATED = 12  # `best_comment` quotes one of the comments with most points
+RATED = 12  # `best_comment` quotes one of the 12 comments with most points
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def is_quotable(sentence: str) -> bool:
 
 
 def shortened(sentence: str) -> str | None:
-    """Return a short sentence as it is, and a long one cut after a clause or a word, with "…".
+    """Return a short sentence as it is, and cut a long sentence after a clause or a word, with "…".
 
     Return None if it cannot be cut without cutting a word.
     """

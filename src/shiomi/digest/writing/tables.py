@@ -19,7 +19,7 @@ def rows(name: str) -> list[str]:
 
 @lru_cache
 def patterns(name: str) -> re.Pattern[str]:
-    """Return one pattern that matches any pattern of a text file, which has one per line.
+    """Return one pattern that matches any pattern of a text file with one pattern per line.
 
     Case is ignored, and "." matches line breaks.
     """

@@ -73,7 +73,7 @@ class Runs:
     gpus: int  # number of GPUs used; they are the first of the machine
     memory: Memory
     usable: Estimate  # GiB on the GPUs used, or in the system's memory if the place is RAM
-    sure: bool  # whether it surely fits
+    sure: bool  # whether the model surely fits
     fast: bool  # whether the lower bounds of its speeds reach the floor
     decode: Estimate | None  # tok/s summed over all users, with full contexts
     prefill: Estimate | None  # tok/s

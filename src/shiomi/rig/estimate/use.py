@@ -180,7 +180,7 @@ def judge_model(known: KnownModel, use: Use) -> Judge:
 
 
 def _hopeless(known: KnownModel, machine: Machine, use: Use) -> bool:
-    """Return whether size and bandwidths alone show that a model cannot be usable.
+    """Return whether the size and the bandwidths already show that a model is not usable.
 
     Every format has at least 2.5 bits per weight over the whole model, and each token needs all
     active weights to be read. Routed experts may be read from either memory.

@@ -27,7 +27,7 @@ MAX_CONFIG = 4 * 2**20  # bytes
 MAX_LAYERS = 1024
 MAX_CONTEXT = 2**31
 TOLERANCE = 0.2  # share of parameters for biases, norms and details of an architecture
-REFUSED = {  # and the parts that are not supported
+REFUSED = {  # architectures, each with the part that is not supported
     "deepseek_v4": "the caches that compress_ratios compress and its grouped output projection",
     "minimax": "its lightning attention",
     "minimax_m1": "its lightning attention",

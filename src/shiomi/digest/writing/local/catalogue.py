@@ -50,7 +50,7 @@ class Rated:
     """The expected performance of an offer on a machine."""
 
     offer: Offer
-    speed: Estimate | None  # tokens per second; None: too large, or speed unknown
+    speed: Estimate | None  # tokens per second; None if the model is too large or this is unknown
     seconds: Estimate | None  # time for a digest
 
     def done_in(self, seconds: float) -> bool:

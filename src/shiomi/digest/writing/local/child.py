@@ -104,7 +104,7 @@ def _serve(file: Path, port: int) -> NoReturn:
 
 
 def _template(file: Path) -> str:
-    """Return a chat template for a file without one, or "" if llama.cpp chooses the right one."""
+    """Return a chat template for a file that lacks it, or "" if llama.cpp chooses the right one."""
     try:
         metadata = read_gguf_header(file).metadata
     except RigError:

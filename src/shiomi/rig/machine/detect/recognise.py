@@ -15,7 +15,8 @@ from shiomi.rig.message import Text, reason
 
 __all__ = ["Recognised", "recognise"]
 
-# Reported share of a card's nominal memory: ECC takes a sixteenth, firmware a little more.
+# Share of a card's nominal memory that the driver reports. ECC takes a sixteenth of the memory, and
+# firmware takes a little more.
 _LEAST_SHARE, _MOST_SHARE = 0.85, 1.03
 
 

@@ -38,7 +38,7 @@ class Candidate:
     # Further values. To dominate another candidate, a candidate must be at least as good in each.
     worth: tuple[float, ...] = ()
     price: int = field(init=False)
-    owned: bool = field(init=False)  # the user has one of the parts: unknown fields are accepted
+    owned: bool = field(init=False)  # the user has a part of it, so unknown fields are accepted
 
     def __post_init__(self) -> None:
         """Add up the price, and find out whether a part is owned."""
@@ -70,7 +70,9 @@ class Candidate:
 
 
 def _watts(part: Part) -> float | None:
-    """Return what a part draws or, for a supply, gives; None if unknown, 0 for small parts."""
+    """Return the watts that a part draws, or that a supply gives; None if unknown, 0 for small
+    parts.
+    """
     if isinstance(part, GraphicsCard):
         return part.tdp_w
     if isinstance(part, Cpu):
@@ -94,7 +96,7 @@ class Pairing:
         return self.right[_key(self.relation.right_key, candidate)]
 
     def partners(self, category: Category, place: int) -> numpy.ndarray[Any, Any]:
-        """Return one bool per class of the other side: whether it fits the class at `place`."""
+        """Return for each class of the other side whether it fits the class at `place`."""
         return self.allowed[place] if category is self.relation.left else self.allowed[:, place]
 
 
@@ -151,7 +153,7 @@ def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Can
         classes = tuple(pair.place(candidate) for pair in own)
         drawn, cards, given = candidate.watts()
         worth = (-drawn, -cards, given, candidate.efficiency(), *candidate.worth)
-        if (classes, worth) in alike:  # an earlier candidate costs no more
+        if (classes, worth) in alike:  # an earlier equal candidate costs the same or less
             continue
         alike.add((classes, worth))
         rows = [pair.partners(category, place) for pair, place in zip(own, classes, strict=True)]

@@ -49,7 +49,7 @@ def gather(wish: Wish, catalog: Catalog, prices: Prices, have: Build) -> Candida
 def _single(
     category: Category, wish: Wish, catalog: Catalog, offers: Offers, have: Build
 ) -> Iterator[Candidate]:
-    """Yield the candidates of a category whose parts are bought one by one."""
+    """Yield the candidates of a category of which a build has one part."""
     if category in (Category.GPU, Category.MEMORY):
         return
     own = have.get(category)

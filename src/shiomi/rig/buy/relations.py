@@ -19,7 +19,7 @@ from shiomi.rig.buy.parts import Category, Drive, GraphicsCard, MemoryKit
 
 __all__ = ["MAINSTREAM_CARDS", "Relation", "is_workstation", "relations"]
 
-# Watts of one 8-pin PCIe connector (PCI Express CEM); an adapter joins several.
+# Watts of one 8-pin PCIe connector (PCI Express CEM). An adapter combines several connectors.
 _ADAPTER_WATTS = 150.0
 _LANES_PER_CARD = 8  # cards that share every layer exchange activations for each token and layer
 # Sorted so that a case for one size also has the mounting holes for all smaller sizes.
@@ -311,8 +311,8 @@ def relations(*, shared_layers: bool = False) -> tuple[Relation, ...]:
     """Return all relations between two categories.
 
     With `shared_layers`, several cards compute each layer together (tensor parallelism, row split),
-    so they need PCIe lanes. With a split by layers (llama.cpp's default), a card passes on only a
-    few kB per token.
+    so they need PCIe lanes. If each card has whole layers (llama.cpp's default), it passes on only
+    a few kB per token.
     """
     gpu, cpu, board, kit = Category.GPU, Category.CPU, Category.BOARD, Category.MEMORY
     case, supply, cooler = Category.CASE, Category.SUPPLY, Category.COOLER

@@ -56,9 +56,9 @@ def efficiency(supply: PowerSupply) -> float:
 def cpu_watts(cpu: Cpu) -> float | None:
     """Return the sustained power of a processor under load.
 
-    This is the stated limit if there is one. Otherwise the TDP is multiplied by a factor: AMD's
-    sockets allow 1.35 times the TDP, and Intel's desktop processors since 2020 run at about twice
-    the TDP. None if both figures are unknown.
+    If the catalogue states a limit, this limit is returned. Otherwise the TDP is multiplied by a
+    factor: AMD's sockets allow 1.35 times the TDP, and Intel's desktop processors since 2020 draw
+    about twice the TDP. Return None if both figures are unknown.
     """
     if cpu.ppt_w is not None:
         return max(cpu.ppt_w, cpu.tdp_w or 0.0)

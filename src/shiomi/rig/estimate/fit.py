@@ -37,9 +37,9 @@ __all__ = [
 
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
 LEAST_CONTEXT = 256  # tokens, a step of llama.cpp's caches
-# GiB of the system's memory for the desktop and a browser. Small machines keep less.
+# GiB of the system's memory that are kept for the desktop and a browser; less on small machines.
 SYSTEM_GIB = 4.0
-SYSTEM_SHARES = (0.1, 0.25)  # of the memory: kept besides SYSTEM_GIB; the most for SYSTEM_GIB
+SYSTEM_SHARES = (0.1, 0.25)  # of the memory: kept in addition; upper limit of SYSTEM_GIB
 # Bits per weight of the layers; smaller formats lose too much quality for most people.
 EXACT_BITS = 4.0
 
@@ -312,7 +312,8 @@ class _Task:
 def speeds(
     model: Model, machine: Machine, setting: Setting, calibration: Calibration | None
 ) -> tuple[Estimate, Estimate]:
-    """Return the speeds of writing and reading with bounds that hold on other people's machines.
+    """Return the speeds of writing and reading with bounds that are valid for other people's
+    machines.
 
     Raises RigError if no speed is known.
     """

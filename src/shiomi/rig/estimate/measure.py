@@ -72,8 +72,8 @@ def measure(
 
     `model` is the name that Ollama and others need; llama.cpp ignores it.
 
-    Raises MeasureError if the server has none of the three interfaces, refuses, or gives no usable
-    times.
+    Raises MeasureError if the server has none of the three interfaces, refuses the request, or
+    reports no usable times.
     """
     if prompt < 1 or write < 8 or runs < 1:
         raise MeasureError(
@@ -102,7 +102,8 @@ def calibrate(
 ) -> Calibration:
     """Return the calibration of all estimates for `machine` by a measurement of `model`.
 
-    Raises MeasureError if the speed is so far from the estimate that something else was measured.
+    Raises MeasureError if the speed differs so much from the estimate that the server must run
+    something else.
     """
     depth = measurement.prompt_tokens + measurement.written_tokens // 2
     gpu = machine.gpus[0]

@@ -100,7 +100,7 @@ def as_people_measure(
     most: float = math.inf,
     calibration: Calibration | None = None,
 ) -> Estimate:
-    """Return the corrected estimate with bounds that hold on other people's machines.
+    """Return the corrected estimate with bounds that are valid for other people's machines.
 
     `phase` is "decode" or "prefill". An estimate in seconds is divided by the factor instead of
     multiplied. `most` is the physical limit. `calibration` is a measurement on this machine; a part

@@ -25,8 +25,9 @@ _MOST_OF_BANDWIDTH = 0.97
 _MOST_OF_PEAK = 0.95
 _MOST_OF_MEMORY = 1.03  # llama.cpp leaves the embedding table in the system's memory
 _FASTEST_SYSTEM_MEMORY = 150.0  # GB/s, more than two channels of the fastest DDR5
-# In 306 rows whose GPU type was left out of the fit, the speed of writing was once more than 1.4
-# times the estimate. The speed of reading was up to 2.3 times the estimate.
+# 306 rows were estimated with their GPU type left out of the fit. In one of them, the speed of
+# writing was more than 1.4 times the estimate. The speed of reading was up to 2.3 times the
+# estimate.
 _FASTER_WRITING = 1.6
 _FASTER_READING = 3.5
 _SLOWER = 20.0
@@ -69,7 +70,8 @@ def _of_memory(row: Benchmark) -> Iterator[str]:
 
 
 def _of_physics(row: Benchmark, setting: Setting) -> Iterator[str]:
-    # GPUs that take turns read their shares one after another; the fastest GPU gives the bound.
+    # GPUs that work one after another also read their shares one after another. So the bandwidth of
+    # the fastest GPU is an upper bound.
     seconds = min(sum(decode_terms(row.model, gpu, setting)[:4]) for gpu in row.gpus)
     share = seconds * row.decode
     if share > _MOST_OF_BANDWIDTH:

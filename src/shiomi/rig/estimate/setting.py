@@ -32,7 +32,7 @@ class Setting:
     context: int = 8192  # tokens in each user's context
     users: int = 1
     prompt: int = 512  # tokens of the prompt, for the speed of reading
-    gpus: int | None = None  # number of GPUs, the machine's first ones; None: all
+    gpus: int | None = None  # number of GPUs, counted from the machine's first GPU; None: all
     place: Place = Place.GPU
     ram_share: float = 1.0  # share of the routed experts in RAM, with Place.EXPERTS_IN_RAM
     kv_dtype: str = "f16"

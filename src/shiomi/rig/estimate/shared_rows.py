@@ -54,7 +54,7 @@ class SharedRow:
 
 
 def parse_rows(data: bytes) -> list[SharedRow]:
-    """Return the rows of a file; raise UpdateError with the line if one is not a row."""
+    """Return the rows of a file. Raise UpdateError with the line number if a line is not a row."""
     rows = []
     for count, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
         if count > _MOST_ROWS:

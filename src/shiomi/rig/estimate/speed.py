@@ -10,9 +10,10 @@ unpacking of quantised weights. A prompt of n tokens takes
 
     (p 2 P n/FLOPS + q attention/FLOPS + w W/BW per micro-batch) x pipeline
 
-seconds, where several GPUs work on consecutive micro-batches. The coefficients, in small letters,
-are fitted per architecture (`coefficients`). Bytes and operations are computed from the model
-(`traffic`). The module `ram_speed` covers weights in the system's memory.
+seconds. The factor `pipeline` is for several GPUs that work on consecutive micro-batches. The
+coefficients, in small letters, are fitted per architecture (`coefficients`). Bytes and operations
+are computed from the model (`traffic`). The module `ram_speed` covers weights in the system's
+memory.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ _FLOP_PER_BYTE = 150.0
 # Seconds per layer for the two exchanges between the GPUs with -sm tensor. With it, the speed of
 # two RTX 5060 Ti rose from 22.1 to 37.1 tok/s (docs/rig/results.md).
 _EXCHANGE = 80e-6
-# Gain of speculative decoding: p10, median and p90 of 53 paired rows in one public table.
+# Gain of speculative decoding: p10, median and p90 of 53 pairs of rows in one public table.
 _SPECULATION = (1.4, 1.77, 2.2)
 
 

@@ -107,9 +107,9 @@ class Capability:
 def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
     """Return the worth of a run: the score plus points for speed.
 
-    If the lower bound of the speed is twice the floor, this adds 1.5 points; if it is four times
-    the floor, 3 points; at most 4 points. Two points are subtracted if neither the GPU's
-    architecture nor a related one was measured.
+    If the lower bound of the speed is twice the floor, 1.5 points are added. If it is four times
+    the floor, 3 points are added. At most 4 points are added. Two points are subtracted if neither
+    the GPU's architecture nor a related one was measured.
     """
     score, listed = use.score(runs.known, quality)
     score -= format_loss(runs.quantisation)

@@ -1,4 +1,4 @@
-"""Choose the model that writes digests here: the best one for the language that is fast enough.
+"""Choose the model that writes digests here: the best model for the language that is fast enough.
 
 The caller states the work as a number of requests, each with a prompt and an answer. The requests
 run one after another. The time is the time for reading all prompts and writing all answers.

@@ -32,7 +32,8 @@ __all__ = ["FIELDS", "read_row"]
 SLOT_WATTS = 75.0  # power of a PCIe x16 slot (PCI Express CEM)
 _CARD_GB = re.compile(r"(?<![\d.])(\d{1,2}) ?GB?\b", re.IGNORECASE)
 
-# The columns of each file, in order. All files begin with the same five; `id` is from OpenDB.
+# The columns of each file, in order. All files begin with the same five columns. The values of `id`
+# are from OpenDB.
 _ALWAYS = ("id", "name", "maker", "pn", "year")
 FIELDS: dict[Category, tuple[str, ...]] = {
     Category.GPU: (
@@ -59,7 +60,7 @@ FIELDS: dict[Category, tuple[str, ...]] = {
 
 
 class _Row:
-    """The fields of a row. Each is checked; contradictions are collected in `doubts`."""
+    """The fields of a row. Each field is checked; contradictions are collected in `doubts`."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = fields

@@ -32,7 +32,7 @@ class NvidiaFacts:
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """A machine's raw facts. `files` and `commands` hold only what could be read."""
+    """A machine's raw facts. `files` and `commands` contain only facts that could be read."""
 
     system: str  # as Python's platform.system(): Linux, Darwin, Windows
     files: Mapping[str, str] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Dump:
     nvidia_error: str = ""  # why the driver did not answer
     memory_bytes: int | None = None  # as Python reports it, if no file states it
     cores: int | None = None  # cores that this process may use
-    disk_free_bytes: int | None = None  # where the command was run
+    disk_free_bytes: int | None = None  # on the disk on which the command was run
     disk_read_bytes_s: float | None = None  # measured on a file, if one was given
 
     def json(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Dump:
 
 
 def parse_dump(said: object) -> Dump:
-    """Return the dump that a JSON document holds.
+    """Return the dump that a JSON document contains.
 
     Raises MachineError if it is in another format, has wrong types, or is too large. Invalid
     numbers count as missing.

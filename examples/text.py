@@ -59,7 +59,7 @@ class TitleEncoder(nn.Module):
         self.table = nn.EmbeddingBag(BUCKETS, WIDTH, mode="sum", padding_idx=0)
 
     def forward(self, pieces: Tensor) -> Tensor:
-        """Return (N, WIDTH) of (N, LONGEST)."""
+        """Encode word pieces, shape (N, LONGEST), as embeddings, shape (N, WIDTH)."""
         summed: Tensor = self.table(pieces)
         return summed / (pieces > 0).sum(1, keepdim=True).clamp(min=1).sqrt()
 

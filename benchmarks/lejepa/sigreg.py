@@ -1,7 +1,7 @@
 """Measure time and memory of SIGReg and of the usual formulation, eager and under torch.compile.
 
     python -m benchmarks.lejepa.sigreg                        some minutes; prints one table
-    python -m benchmarks.lejepa.sigreg --quick                ours and the GEMMs alone, in seconds
+    python -m benchmarks.lejepa.sigreg --quick                seconds; only ours and the GEMMs
 
 A measurement is one forward and backward pass for N embeddings of D dimensions on K slices, with 17
 knots on [0, 3], in float32 and in one process. The candidates take turns in every round, so that

@@ -286,7 +286,7 @@ def bounds(shares: Sequence[float]) -> tuple[float, float]:
 
 
 def changed(found: Sequence[Case], changes: Changes) -> list[Case]:
-    """Return the cases with their measured / estimated ratio after the changes of newer engines."""
+    """Return the cases with new estimates, which include what newer engines changed."""
     return [replace(x, share=seconds(x, changes) / x.measured) if x.terms else x for x in found]
 
 

@@ -32,8 +32,9 @@ def export_threads(
     """Write the threads created in [since, until) to `path`; return their number.
 
     Each line is one JSON object; the file is compressed if its name ends in .gz. The same threads
-    always give the same bytes. The file appears only when it is complete. Not exported are threads
-    without a title, ranks on the front page, links and digests. A backup contains all of them.
+    always give the same bytes. The file appears only when it is complete. The export
+    leaves out threads without a title, ranks on the front page, links and digests. A backup
+    contains all of them.
     Raises ArchiveError if the file cannot be written.
     """
     path = Path(path)

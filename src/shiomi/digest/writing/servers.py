@@ -52,7 +52,7 @@ class FoundServer:
 
 
 def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> ServerFacts:
-    """Return the properties of the server of `config`. No answer of the server is an error."""
+    """Return the properties of the server of `config`. A wrong answer does not raise."""
     if client is None:
         with httpx2.Client(verify=tls_context()) as opened:
             return ask_server(config, client=opened)

@@ -43,7 +43,7 @@ def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
 
 
 def always_sent(*, start: str = "^") -> str:
-    """Return an expression for targets in ALWAYS_SERVED that every server reads as the same path.
+    """Return an expression that finds targets in ALWAYS_SERVED. All servers read them as one path.
 
     Targets are left out if servers read them differently: some servers drop parameters (";"), read
     "\\" as "/", or decode twice.

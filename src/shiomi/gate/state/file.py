@@ -176,7 +176,7 @@ class FileState:
         return max((self._bans.get(key, now) for key in keys), default=0.0)
 
     def entries(self, now: float) -> tuple[int, int]:
-        """Return the estimated numbers of buckets that are not full, and of bans."""
+        """Estimate how many buckets are not full and how many bans there are."""
         return self._buckets.entries(now), self._bans.entries(now)
 
     def close(self) -> None:

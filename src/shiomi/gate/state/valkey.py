@@ -148,7 +148,7 @@ class ValkeyState:
             self._ask(self._revoke, self._ban_names(keys), [milliseconds])
 
     def revoked(self, keys: Sequence[int], now: float) -> float:
-        """Return until when one of the keys is banned; see `State.revoked`."""
+        """Return the time at which the last ban of a key ends; see `State.revoked`."""
         if not keys:
             return 0.0
         left = self._ask(self._revoked, self._ban_names(keys), [])

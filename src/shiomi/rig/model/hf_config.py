@@ -102,7 +102,7 @@ def check_parameters(model: Model, claimed: int) -> None:
     """Raise ModelFileError with both figures if the stated number of parameters contradicts the
     shape.
 
-    Both a tied and an untied output are accepted, because the number may be of either.
+    The number may count a tied or an untied output, so both are accepted.
     """
     tied = model.parameters - model.output_parameters
     untied = tied + (model.output_parameters or model.embedding_parameters)

@@ -77,7 +77,7 @@ def doublings(known: KnownModel) -> float:
 
 
 def knowledge(known: KnownModel) -> float:
-    """Return the points that a model's size adds if answers need facts."""
+    """Return the points that a larger model gets for a use in which answers need facts."""
     doubled = math.log2(max(1.0, known.model.parameters / _NO_KNOWLEDGE))
     return min(_MOST_KNOWLEDGE, doubled)
 

@@ -75,15 +75,6 @@ def test_an_address_in_raw_utf_8_is_answered_and_a_broken_request_gets_a_reason(
     assert "percent-encode them" in refused
 
 
-def test_only_the_first_line_of_a_request_is_percent_encoded() -> None:
-    from shiomi.tolerant_http import percent_encoded
-
-    rest = "\r\nX: é\r\n\r\nGET /é".encode()
-    assert percent_encoded("GET /é?q=潮".encode() + rest) == b"GET /%C3%A9?q=%E6%BD%AE" + rest
-    for data in (b"", b"GET / HTTP/1.1" + rest, "é GET /é".encode(), b"\xff" * 100):
-        assert percent_encoded(data) == data
-
-
 def test_search_is_counted_by_a_budget(served: str) -> None:
     answers = [httpx2.get(f"{served}/search.atom?q=rust").status_code for _ in range(80)]
     assert answers[0] == 200

@@ -151,6 +151,61 @@ def test_a_clock_that_was_ahead_and_is_set_back_neither_stops_nor_repeats_anythi
 
 
 @pytest.mark.slow
+def test_a_digest_that_could_not_be_published_is_published_and_announced_later_and_once(
+    tmp_path: Path, threads: list[Thread], caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+
+    def send(_: str, title: str, __: str) -> bool:
+        told.append(title)
+        return True
+
+    with communities(threads) as address:
+        path = settings(address, tmp_path, '[notify]\nurls = ["json://127.0.0.1:9/hook"]')
+        clock = Time(WEEK.end - 3600)
+        one = service(path, clock)
+        one.send = send
+        one.loop(once=True)
+        index = tmp_path / "public" / "index.html"
+        index.mkdir(parents=True)  # no file can be written to this path
+        clock.now = WEEK.end + 7.5 * 3600 + 20
+        for _ in range(2):
+            one.loop(once=True)
+            clock.now += 30
+        assert weeks(path) == ["2020-12-06"]
+        assert told == []
+        assert caplog.text.count("the digest is not published; it is tried again") == 2
+        index.rmdir()
+        for _ in range(2):
+            one.loop(once=True)
+            clock.now += 30
+        assert "2020-12-06.html" in index.read_text(encoding="utf-8")
+        assert len([title for title in told if "2020-12-06" in title]) == 1
+
+
+@pytest.mark.slow
+def test_after_a_restart_it_collects_even_if_nothing_can_be_published(
+    tmp_path: Path, threads: list[Thread]
+) -> None:
+    with communities(threads) as address:
+        path = settings(address, tmp_path)
+        clock = Time(WEEK.end - 3600)
+        service(path, clock).loop(once=True)
+        clock.now = WEEK.end + 7.5 * 3600 + 20
+        service(path, clock).loop(once=True)
+        index = tmp_path / "public" / "index.html"
+        index.unlink()
+        index.mkdir()  # no file can be written to this path
+        clock.now += DAY
+        after = service(path, clock)
+        after.loop(once=True)
+        assert after.snapshot.requests
+        index.rmdir()
+        after.loop(once=True)
+        assert "2020-12-06.html" in index.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
 def test_settings_that_cannot_be_read_again_leave_the_old_ones(
     tmp_path: Path, threads: list[Thread], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,7 +9,7 @@ up to six times in all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -46,9 +46,18 @@ class Message:
 
 
 def notify(
-    archive: Archive, config: Config, feeds: Sequence[Freshness], now: int, send: Sender
+    archive: Archive,
+    config: Config,
+    feeds: Sequence[Freshness],
+    now: int,
+    send: Sender,
+    *,
+    unpublished: Collection[str] = (),
 ) -> dict[str, int]:
     """Send every due message to every address to which it was not sent yet.
+
+    `unpublished` are the last days of the weeks whose digest is not published yet. Messages about
+    them are not due.
 
     Return the number of messages that were "sent" and the number that "failed".
     """
@@ -59,7 +68,7 @@ def notify(
     for feed in feeds:
         if not feed.failures:  # the feed works again, so its next failure is announced
             store.forget_all(f"failure {feed.community} {feed.feed} ")
-    for message in messages(archive, config, feeds, now):
+    for message in messages(archive, config, feeds, now, unpublished=unpublished):
         for number, stated in enumerate(config.notify.urls):
             address = secret(f"notify.urls[{number}]", stated)
             key = f"{message.key} to {_fingerprint(address)}"
@@ -83,11 +92,18 @@ def notify(
 
 
 def messages(
-    archive: Archive, config: Config, feeds: Sequence[Freshness], now: int
+    archive: Archive,
+    config: Config,
+    feeds: Sequence[Freshness],
+    now: int,
+    *,
+    unpublished: Collection[str] = (),
 ) -> Iterator[Message]:
     """Yield all messages that are due at `now`, even those that were sent already."""
     store = DigestStore(archive, config.language)
     for last in store.weeks():
+        if last in unpublished:
+            continue
         week = Week(date.fromisoformat(last), config.timezone)
         digest = store.finished(week) if now - _YOUNG <= week.end <= now else None
         if digest is None:

@@ -67,7 +67,9 @@ class Service:
     stopping: threading.Event = field(default_factory=threading.Event)
     reload: threading.Event = field(default_factory=threading.Event)
     _interruptible: bool = False
-    _published: bool = False  # whether the digests that an earlier process finished were published
+    _first_round: bool = True
+    # last days of the weeks whose digest is not published, although it may be finished
+    _unpublished: set[str] = field(default_factory=set)
     _collected: int | None = None  # time of the last collection; None: read it from the archive
     # week of a failed digest → time of the next attempt
     _failed: dict[Week, int] = field(default_factory=dict)
@@ -119,8 +121,7 @@ class Service:
             if self._archive is None:
                 self._archive = Archive.open(self.config.archive)
             archive = self._archive
-            if not self._published:
-                self._publish_newest(archive)
+            self._publish_rest(archive)
             prompt = self._due_digests(archive, late=False)
             self._make(archive, prompt)
             if not self.stopping.is_set() and self._collecting_is_due(archive):
@@ -216,20 +217,22 @@ class Service:
             try:
                 with self._interruptible_part() as part:
                     self._end_if_stopping()
-                    digest = self._digest(archive, week, as_of)
+                    digest, published = self._digest(archive, week, as_of)
                     part.done = True
             except DigestError as error:
                 self._failed[week] = int(self.clock()) + _RETRY
                 LOG.error("no digest", extra={"week": week.last, "error": str(error)})
                 continue
-            if part.done:
+            if part.done and published:
                 gaps = ", ".join(gap.community for gap in digest.gaps)
                 LOG.info(
                     "published",
                     extra={"week": week.last, "topics": len(digest.topics), "missing": gaps or "-"},
                 )
 
-    def _digest(self, archive: Archive, week: Week, as_of: int) -> Digest:
+    def _digest(self, archive: Archive, week: Week, as_of: int) -> tuple[Digest, bool]:
+        """Make and publish the digest of the week. Return it, and whether it was published."""
+        self._unpublished.add(week.last.isoformat())  # no notification until it is published
         with contextlib.ExitStack() as stack:
             writer = None
             if self.config.writer.wanted:
@@ -237,8 +240,20 @@ class Service:
             digest = make_digest(
                 archive, self.config, week, as_of=as_of, writer=writer, progress=self._sign_of_life
             )
-        publish(site_files(archive, self.config, week), self.config.out)
-        return digest
+        return digest, self._publish(archive, week)
+
+    def _publish(self, archive: Archive, week: Week) -> bool:
+        """Publish the digest of the week. If that fails, log it; the next round tries again."""
+        try:
+            publish(site_files(archive, self.config, week), self.config.out)
+        except (DigestError, OSError) as error:
+            LOG.error(
+                "the digest is not published; it is tried again",
+                extra={"week": week.last, "error": str(error)},
+            )
+            return False
+        self._unpublished.discard(week.last.isoformat())
+        return True
 
     def _written(self, written: TopicProgress) -> None:
         """Log each topic that the model has finished. Once a minute, log the topic in progress."""
@@ -256,13 +271,20 @@ class Service:
             },
         )
 
-    def _publish_newest(self, archive: Archive) -> None:
-        """Publish the digests that a killed process finished but did not publish."""
-        weeks = DigestStore(archive, self.config.language).weeks()
-        if weeks:
-            week = Week(date.fromisoformat(weeks[0]), self.config.timezone)
-            publish(site_files(archive, self.config, week), self.config.out)
-        self._published = True
+    def _publish_rest(self, archive: Archive) -> None:
+        """Publish the digests that are finished but not published.
+
+        In the first round, this is the newest digest, because an earlier process may have been
+        killed before it published that digest.
+        """
+        finished = DigestStore(archive, self.config.language).weeks()
+        first, self._first_round = self._first_round, False
+        if first:
+            self._unpublished.update(finished[:1])
+        for last in sorted(self._unpublished.intersection(finished)):
+            week = Week(date.fromisoformat(last), self.config.timezone)
+            if self._publish(archive, week) and not first:
+                LOG.info("published", extra={"week": week.last})
 
     # Telling
 
@@ -272,7 +294,9 @@ class Service:
         A signal does not interrupt this method, so that every message is sent completely.
         """
         feeds = self._feeds(archive)
-        sent = notify(archive, self.config, feeds, int(self.clock()), self.send)
+        sent = notify(
+            archive, self.config, feeds, int(self.clock()), self.send, unpublished=self._unpublished
+        )
         before = self.snapshot.notices
         self.snapshot.notices = {name: before.get(name, 0) + n for name, n in sent.items()}
         self.snapshot.feeds = feeds

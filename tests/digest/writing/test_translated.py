@@ -12,7 +12,7 @@ import pytest
 from shiomi.digest.languages import load_language
 from shiomi.digest.settings import WriterConfig
 from shiomi.digest.story import Story
-from shiomi.digest.thread import Thread
+from shiomi.digest.thread import Passage, PassageKind, Thread
 from shiomi.digest.writing.evidence import Item, ItemKind, gather
 from shiomi.digest.writing.model import ModelWriter
 from shiomi.digest.writing.translated import (
@@ -259,6 +259,57 @@ def test_a_model_that_wrote_one_sentence_is_asked_for_every_topic() -> None:
 def test_an_emoji_of_a_title_does_not_reach_the_translation() -> None:
     thread = Thread("lobsters", "x", "🚀 DwarFS 0.3 released!", 1, "https://lobste.rs/s/x")
     assert [one.text for one in candidates(gather(Story.of([thread])))] == ["DwarFS 0.3 released!"]
+
+
+def told(text: str) -> list[str]:
+    """The sentences of a post that are translated."""
+    post = Passage(PassageKind.POST, text, "https://lobste.rs/s/x")
+    thread = Thread("lobsters", "x", "日本語の題", 1, "https://lobste.rs/s/x", passages=(post,))
+    return [one.text for one in candidates(gather(Story.of([thread])))]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "No files were stored on the server at that time.",
+        "No one at the company has read the new report.",
+        "So far the team has read most of the report.",
+        "Still images are stored on the server of the team.",
+        "Well known problems of the software are in the report.",
+        "But for the team the report has no clear value.",
+        "iOS apps of the team are stored on the server.",
+    ],
+)
+def test_a_first_word_that_belongs_to_the_sentence_is_not_removed(sentence: str) -> None:
+    assert told(sentence) == [sentence]
+
+
+def test_an_introductory_word_is_removed() -> None:
+    assert told("So, the team has read the report.") == ["The team has read the report."]
+    assert told("And iOS apps are stored on the server.") == ["iOS apps are stored on the server."]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "No, the files were stored on the server.",
+        "The files were (almost never) stored on the server.",
+        "The files were (probably) stored on the server.",
+    ],
+)
+def test_a_sentence_that_would_lose_a_negation_or_a_doubt_is_not_translated(sentence: str) -> None:
+    assert told(sentence) == []
+
+
+def test_the_opposite_of_a_sentence_that_begins_with_no_is_not_printed() -> None:
+    sentence = "No files were stored on the server at that time."
+    post = Passage(PassageKind.POST, sentence, "https://lobste.rs/s/x")
+    thread = Thread("lobsters", "x", "日本語の題", 1, "https://lobste.rs/s/x", passages=(post,))
+    opposite = "ファイルはその時点でサーバーに保存されていました。"
+    model = SmallModel(opposite, -0.1, "Files were stored on the server at that time.")
+    with writer(model) as asked:
+        assert asked.write(gather(Story.of([thread])), JA) is None
+    assert len(model.bodies) == 2
 
 
 def test_the_minutes_of_a_digest_follow_the_requests_of_a_small_model() -> None:

@@ -62,9 +62,10 @@ _TANGLED = re.compile(
     r"|^(?:it|this|that|these|those|they|he|she|meaning|first|which|because)\b",
     re.IGNORECASE,
 )
-_LEADING = re.compile(  # words that can be removed from the beginning
-    r"^(?:and|but|so|also|plus|still|then|however|well|yes|no|yeah|anyway|honestly|basically"
-    r"|personally|actually|imo|imho|apparently|meanwhile|don[’']t forget)\b,?\s+",
+_LEADING = re.compile(  # words that can be removed from the beginning, some only before a comma
+    r"^(?:(?:but|so|still|however|well|yes|no|yeah),"
+    r"|(?:and|also|plus|then|anyway|honestly|basically|personally|actually|imo|imho|apparently"
+    r"|meanwhile|don[’']t forget)\b,?)\s+",
     re.IGNORECASE,
 )
 _IDIOM = re.compile(r"\b(?:is|are) here\b", re.IGNORECASE)  # "here" is translated as a place
@@ -170,9 +171,17 @@ def _original(slot: str, text: str, item: Item) -> Original:
 
 
 def _tidied(sentence: str) -> str:
-    """Return a sentence without text in brackets, emoji and introductory words."""
+    """Return a sentence without text in brackets, emoji and introductory words.
+
+    It stays as it is if a negation or a word of doubt would be lost.
+    """
     text = _LEADING.sub("", _ASIDE.sub("", sentence))
-    return text[:1].upper() + text[1:]
+    if any(words.findall(sentence) != words.findall(text) for words in (_NEGATION, _HEDGE)):
+        return sentence
+    first = text.split(" ", 1)[0]
+    if first.islower() and not sentence.startswith(first):  # "iOS" stays as it is
+        return text[:1].upper() + text[1:]
+    return text
 
 
 def is_plain(sentence: str) -> bool:

@@ -285,7 +285,8 @@ def test_a_first_word_that_belongs_to_the_sentence_is_not_removed(sentence: str)
 
 
 def test_an_introductory_word_is_removed() -> None:
-    assert told("So, the team has read the report.") == ["The team has read the report."]
+    sentence = "the team has read most of the report."
+    assert told(f"So, {sentence}") == [f"T{sentence[1:]}"]
     assert told("And iOS apps are stored on the server.") == ["iOS apps are stored on the server."]
 
 

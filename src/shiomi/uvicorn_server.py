@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ def listen(
 ) -> socket.socket:
     """Return a listening socket. From then on, new connections wait until a worker answers.
 
+    At `unix_socket` there may be a socket that no process uses any more. It is replaced.
+
     Raises
     ------
     error_type
@@ -28,10 +32,10 @@ def listen(
     where = f"{host}:{port}"
     if unix_socket is not None:
         where, family = str(unix_socket), socket.AF_UNIX
-        unix_socket.unlink(missing_ok=True)
     bound = socket.socket(family)
     try:
         if unix_socket is not None:
+            _remove_unused(unix_socket)
             bound.bind(where)
             unix_socket.chmod(0o666)
         else:
@@ -45,6 +49,26 @@ def listen(
         options = "--socket" if unix_socket is not None else "--host or --port"
         raise error_type(f"cannot listen on {where}: {reason}; choose another {options}") from error
     return bound
+
+
+def _remove_unused(unix_socket: Path) -> None:
+    """Remove the socket of a process that has ended. Raises OSError if anything else is there."""
+    try:
+        mode = unix_socket.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "there is something that is not a socket")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setblocking(False)  # so that a process with too many clients is not waited for
+        try:
+            client.connect(str(unix_socket))
+        except ConnectionRefusedError:
+            unix_socket.unlink(missing_ok=True)
+            return
+        except BlockingIOError:
+            pass
+    raise OSError(errno.EADDRINUSE, "another process listens there")
 
 
 def run(

@@ -5,7 +5,7 @@ of what a text says. It translates single sentences better. So it gets the title
 sentence of the source at a time. A translation is used only if all of these conditions are true:
 
 - the mean log probability of its words is high enough;
-- it has the names and numbers of the sentence;
+- it is one sentence, with the names and numbers of the source;
 - the model translates it back into an English sentence with the same content.
 """
 
@@ -121,6 +121,8 @@ def translate(
         said = answer(translation_messages(language, original.text))
         text = sentence_of(said.text)
         why = unfaithful(original, text, said.confidence) if said.whole else "cut"
+        if not why and "\n" in said.text.strip():
+            why = "several lines"
         unusable = unusable + 1 if why in ("cut", "form") else 0
         if unusable >= MOST_UNUSABLE:
             raise ChatError("weak", f"{unusable} answers in a row are not Japanese sentences")
@@ -130,7 +132,6 @@ def translate(
         if why:
             fallen.append(Fallen(original.slot, text, why))
             continue
-        text = sentences(text)[0]  # a second sentence often has no subject
         slot = "lead" if original.slot == "technical" and "lead" not in found else original.slot
         if original.voiced:
             text = language.phrase(f"writing.voiced_{original.voiced}", text=text)
@@ -240,6 +241,9 @@ def unfaithful(original: Original, text: str, confidence: float | None) -> str:
         or not 0.2 < len(text) / len(source) < 1.1
     ):
         return "form"
+    # the second often has no subject, and without it the first can lose its condition
+    if len(sentences(text)) > 1:
+        return "several sentences"
     if original.slot != "gloss" and not _ENDED.search(text):
         return "end"
     plain = plain_words()

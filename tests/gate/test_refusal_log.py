@@ -49,6 +49,30 @@ def test_a_renamed_file_is_opened_again(tmp_path: Path) -> None:
     assert '"/b"' in path.read_text(encoding="utf-8")
 
 
+def test_while_the_file_cannot_be_opened_again_no_other_file_gets_its_lines(tmp_path: Path) -> None:
+    folder, other = tmp_path / "logs", tmp_path / "other"
+    folder.mkdir()
+    now = NOW
+    gatekeeper = Gatekeeper(
+        state=MemoryState(clients=10),
+        refusals=RefusalLog(folder / "r.log"),
+        clock=lambda: now,
+    )
+    gatekeeper.judge(sent("/a", "GPTBot/1.2"))
+    folder.rename(tmp_path / "old")
+    now += 10
+    gatekeeper.judge(sent("/b", "GPTBot/1.2"))
+    with other.open("w"):  # gets the lowest free number
+        gatekeeper.judge(sent("/c", "GPTBot/1.2"))
+        folder.mkdir()
+        gatekeeper.judge(sent("/d", "GPTBot/1.2"))
+        now += 10
+        gatekeeper.judge(sent("/e", "GPTBot/1.2"))
+    assert other.read_bytes() == b""
+    text = (folder / "r.log").read_text(encoding="utf-8")
+    assert [line.split(" ")[7] for line in text.splitlines()] == ['"/d"', '"/e"']
+
+
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(GateError, match="nowhere"):
         RefusalLog(tmp_path / "nowhere" / "r.log")

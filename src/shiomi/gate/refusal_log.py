@@ -42,10 +42,9 @@ class RefusalLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written = _as_json if path.suffix in (".jsonl", ".json") else _as_text
-        self._fd = -1
         self._look_at = 0.0
         try:
-            self._open()
+            self._fd = self._opened()
         except OSError as error:
             raise GateError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -60,9 +59,9 @@ class RefusalLog:
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._path, error.strerror)
 
-    def _open(self) -> None:
+    def _opened(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        self._fd = os.open(self._path, flags, 0o640)
+        return os.open(self._path, flags, 0o640)
 
     def _reopen(self) -> None:
         try:
@@ -70,8 +69,8 @@ class RefusalLog:
         except OSError:
             same = False
         if not same:
-            os.close(self._fd)
-            self._open()
+            old, self._fd = self._fd, self._opened()  # if it cannot be opened, the old one stays
+            os.close(old)
 
 
 def _as_json(line: dict[str, str]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from shiomi.gate.errors import GateError
+from shiomi.gate.forward_auth.serving import Service
 from shiomi.gate.gatekeeper import Gatekeeper
 from shiomi.gate.refusal_log import RefusalLog
 from shiomi.gate.state.memory import MemoryState
@@ -71,6 +73,35 @@ def test_while_the_file_cannot_be_opened_again_no_other_file_gets_its_lines(tmp_
     assert other.read_bytes() == b""
     text = (folder / "r.log").read_text(encoding="utf-8")
     assert [line.split(" ")[7] for line in text.splitlines()] == ['"/d"', '"/e"']
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no /proc")
+def test_reading_the_policy_again_and_closing_leave_no_file_open(tmp_path: Path) -> None:
+    path = tmp_path / "r.log"
+
+    def opened() -> int:
+        return [os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()].count(str(path))
+
+    service = Service(refusals=path, dns=False)
+    gatekeeper = service.gatekeeper()
+    for _ in range(3):
+        gatekeeper = service.gatekeeper(before=gatekeeper)
+    assert opened() == 1
+    gatekeeper.judge(sent("/a", "GPTBot/1.2"))
+    gatekeeper.close()
+    assert opened() == 0
+    assert '"/a"' in path.read_text(encoding="utf-8")
+
+
+def test_a_closed_log_is_opened_again_by_the_next_line(tmp_path: Path) -> None:
+    path = tmp_path / "r.log"
+    log = RefusalLog(path)
+    gatekeeper = Gatekeeper(state=MemoryState(clients=10), refusals=log, clock=lambda: NOW)
+    gatekeeper.judge(sent("/a", "GPTBot/1.2"))
+    log.close()
+    log.close()
+    gatekeeper.judge(sent("/b", "GPTBot/1.2"))
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:

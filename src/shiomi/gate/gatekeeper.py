@@ -100,7 +100,7 @@ class Gatekeeper:
         self.files = own_files(policy, self._named)
         self.headers = own_headers(policy)
         self.metrics = Metrics() if metrics is None else metrics
-        self._refusals = refusals
+        self.refusals = refusals
         self._around_token: dict[tuple[str, bytes | None], tuple[bytes, bytes]] = {}
         self._resolver = resolver
         self._clock = clock
@@ -245,15 +245,17 @@ class Gatekeeper:
         return prometheus_text([self.metrics.snapshot(), *others], entries=held)
 
     def close(self) -> None:
-        """Close the state and end the threads."""
+        """Close the state and the log of refusals, and end the threads."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
         self.state.close()
+        if self.refusals is not None:
+            self.refusals.close()
 
     def _counted(self, request: Request, decision: Decision, begun: float) -> None:
         self.metrics.count(decision, time.perf_counter() - begun)
-        if self._refusals is not None and decision.verdict in REFUSED:
-            self._refusals.write(request, decision, self._clock())
+        if self.refusals is not None and decision.verdict in REFUSED:
+            self.refusals.write(request, decision, self._clock())
 
     def _again(self, request: Request) -> Decision | None:
         if request.spelling in self.files or self._threads is not None:

@@ -59,6 +59,12 @@ class RefusalLog:
         except OSError as error:
             _log.warning("%s cannot be written: %s", self._path, error.strerror)
 
+    def close(self) -> None:
+        """Close the file; a later `write` opens it again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self._look_at = -1, 0.0
+
     def _opened(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         return os.open(self._path, flags, 0o640)
@@ -70,7 +76,8 @@ class RefusalLog:
             same = False
         if not same:
             old, self._fd = self._fd, self._opened()  # if it cannot be opened, the old one stays
-            os.close(old)
+            if old >= 0:
+                os.close(old)
 
 
 def _as_json(line: dict[str, str]) -> str:

@@ -58,7 +58,7 @@ class Service:
     refusals: Path | None = None  # a file that gets a line of JSON for each refusal
 
     def gatekeeper(self, before: Gatekeeper | None = None) -> Gatekeeper:
-        """Return the gatekeeper; if `before` is given, take over its state and counts.
+        """Return the gatekeeper; it takes over state, counts and log of refusals of `before`.
 
         Raises
         ------
@@ -68,13 +68,14 @@ class Service:
         policy = Policy() if self.policy is None else load_policy(self.policy)
         if before is None:
             state = open_state(self.state, clients=self.clients, on_damage=self.on_damage)
+            refusals = None if self.refusals is None else RefusalLog(self.refusals)
         return Gatekeeper(
             policy,
             state=state if before is None else before.state,
             tables=load_tables(self.tables),
             resolver=ReverseDns() if self.dns else None,
             metrics=None if before is None else before.metrics,
-            refusals=None if self.refusals is None else RefusalLog(self.refusals),
+            refusals=refusals if before is None else before.refusals,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from contextlib import suppress
 from datetime import date
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Thread
 from shiomi.digest.week import Week
 from shiomi.digest.writing import ModelWriter, TopicProgress, write_topic
-from shiomi.digest.writing.chat import ChatError
+from shiomi.digest.writing.chat import ChatClient, ChatError, Usage
 from shiomi.digest.writing.model import parse_draft
 from tests.digest.writing.independent import ungrounded
 from tests.digest.writing.model_server import GOOD, Handler, completion, serving
@@ -258,6 +260,20 @@ def test_what_a_server_refuses_is_not_asked_for_again() -> None:
     for body in server.requests[asked - 1 :]:
         assert not {"response_format", "stream_options"} & set(body)
     assert "max_completion_tokens" in server.requests[-1]
+
+
+def test_a_refused_temperature_is_not_sent_with_a_plain_request_either() -> None:
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        if "temperature" in body:
+            handler.reply(400, b"Unsupported parameter: 'temperature'")
+        else:
+            handler.good()
+
+    with serving(behave) as server, httpx2.Client() as client:
+        chat = ChatClient(WriterConfig(server.endpoint, "tiny"), client=client)
+        asked = [{"role": "user", "content": "Translate."}]
+        assert chat.complete(asked, None, Usage(), deadline=math.inf, most=10).whole
+    assert [body.get("temperature") for body in server.requests] == [0.0, None]
 
 
 def test_a_prompt_that_is_too_long_is_shortened() -> None:

@@ -232,9 +232,8 @@ class ChatClient:
         if self._stream:
             body["stream_options"] = {"include_usage": True}
         if self._temperature:
-            body["temperature"] = 0.2
+            body["temperature"] = 0.2 if schema is not None else 0.0
         if schema is None:
-            body["temperature"] = 0.0
             body |= {"logprobs": True} if self._logprobs else {}
         elif self._formats[0] == "json_schema":
             named = {"name": "sentences", "strict": True, "schema": schema}

@@ -62,7 +62,8 @@ def fill(archive: Archive, make: MakeThread, folder: Path, count: int = 40) -> N
     store = LinkStore(archive)
     keys = sorted(store.keys_of(f"hackernews:{n}" for n in range(9)))
     with archive.transaction():
-        store.begin_batch(keys, ((2**63 - 1 if n % 2 else -(2**63), n, n % 2) for n in keys))
+        pages = ((2**63 - 1 if n % 2 else -(2**63), n, n % 2) for n in keys)
+        store.begin_batch(keys, pages, mark=1)
         store.add([(keys[0], keys[1], "same_story", 0.1 + 0.2)])
     week = Week.containing(1_600_000_000)
     digests = DigestStore(archive, "ja")

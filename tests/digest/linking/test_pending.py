@@ -194,6 +194,30 @@ def test_linking_twice_does_nothing_the_second_time(archive: Archive, linker: Li
     assert link_pending(archive, linker).threads == 0
 
 
+@pytest.mark.slow
+def test_threads_that_another_encoder_linked_at_the_same_time_are_linked_again(
+    archive: Archive, linker: Linker
+) -> None:
+    archive.add([make_thread(f"lobsters:{n}", f"Rust 1.{n} released") for n in range(8)], seen=1)
+    other = Linker.load("minilm")
+
+    def meanwhile(done: int, total: int | None, what: str) -> None:
+        if done == 4:
+            link_pending(archive, other)
+            archive.add([make_thread("lobsters:8", "Rust 1.8 released")], seen=1)
+
+    link_pending(archive, linker, batch=4, progress=meanwhile)
+    assert _marks(archive) == {linker.mark, other.mark}
+    assert link_pending(archive, other).threads == 1
+    assert _marks(archive) == {other.mark}
+    assert link_pending(archive, other).threads == 0
+    assert link_pending(archive, linker).threads == 9
+
+
+def _marks(archive: Archive) -> set[int]:
+    return {mark for (mark,) in archive.database.execute("SELECT linked FROM thread")}
+
+
 def test_a_changed_title_is_judged_anew(archive: Archive, linker: Linker) -> None:
     archive.add(
         [

@@ -113,19 +113,21 @@ class LinkStore:
         return [(page, created, n, bool(own)) for page, created, n, own in rows]
 
     def forget_others(self, mark: int) -> None:
-        """Make all threads pending that were linked by a judge with a mark other than `mark`."""
-        known = self._database.execute(
-            "SELECT linked FROM thread WHERE linked != 0 LIMIT 1"
-        ).fetchone()
-        if known and known[0] != mark:
-            self._database.execute("UPDATE thread SET linked = 0 WHERE linked != 0")
+        """Make all threads pending that were linked by a judge with a mark other than `mark`.
+
+        This reads all threads.
+        """
+        self._database.execute(
+            "UPDATE thread SET linked = 0 WHERE linked != 0 AND linked != ?", (mark,)
+        )
 
     def begin_batch(
-        self, threads: Sequence[int], pages: Iterable[tuple[int, int, int]], mark: int = 1
+        self, threads: Sequence[int], pages: Iterable[tuple[int, int, int]], mark: int
     ) -> None:
         """Mark threads as linked, delete their old links, and replace their pages.
 
-        `pages` are (key of a page, key of its thread, 1 if the thread is about it, else 0).
+        `mark` is the mark of the judge. `pages` are (key of a page, key of its thread, 1 if the
+        thread is about it, else 0).
         """
         database = self._database
         keys = database.keys(threads)

@@ -30,7 +30,10 @@ __all__ = ["SAME_PAGE", "LinkReport", "link_pending"]
 
 SAME_PAGE = 14 * 86400  # seconds within which two threads about one page are one story
 
-_LATEST = "link: latest batch"  # name of the cursor in the archive
+# names of cursors in the archive
+_LATEST = "link: latest batch"
+_JUDGE = "link: judge"  # the mark of all linked threads, or _SEVERAL
+_SEVERAL = "several"
 _SPAN = 21 * 86400  # seconds from the first to the last thread of a batch
 # number of titles out of range that may stay, so that not every batch must copy the remaining
 # titles
@@ -76,8 +79,11 @@ def link_pending(
     or written; batches that were committed before are kept.
     """
     store = LinkStore(archive)
+    judge = str(linker.mark)
     with archive.transaction():
-        store.forget_others(linker.mark)
+        if archive.cursor(_JUDGE) != judge:
+            store.forget_others(linker.mark)
+            archive.set_cursor(_JUDGE, judge)
     total = store.count_pending()
     done = links = batches = 0
     while True:
@@ -88,6 +94,8 @@ def link_pending(
             linker.near.batch = None  # stays None until the batch is committed
             pending = store.oldest_pending(_SPAN, batch)
             if pending:
+                if archive.cursor(_JUDGE) != judge:  # another process uses another encoder
+                    archive.set_cursor(_JUDGE, _SEVERAL)  # so the next run checks all threads
                 links += _link_batch(store, linker, pending)
                 latest = f"{_hash(f'{latest} {pending}'):x}"
                 archive.set_cursor(_LATEST, latest)

@@ -240,6 +240,40 @@ def test_a_passing_error_is_tried_again() -> None:
     assert model.notes == ()
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_limit_of_requests_is_waited_for_and_does_not_cost_the_schema(whole: bool) -> None:
+    answers, waits = iter([True, True]), list[float]()
+
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        if not next(answers, False):
+            handler.good()
+        elif whole:
+            handler.reply(429, {"error": {"message": "rate limited"}}, Retry_After="7")
+        else:
+            handler.stream({"error": {"code": 429, "message": "rate limited"}})
+
+    with (
+        serving(behave) as server,
+        ModelWriter(WriterConfig(server.endpoint, "tiny"), sleep=waits.append) as model,
+    ):
+        assert len(by_model(topic(model))) == 4
+        assert model.schema_kept
+    assert [body["response_format"]["type"] for body in server.requests] == ["json_schema"] * 3
+    assert waits == ([7.0, 7.0] if whole else [0.5, 1.0])
+
+
+def test_an_internal_error_makes_the_requested_format_less_strict() -> None:
+    answers = iter([True])
+
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        handler.reply(500, b"") if next(answers, False) else handler.good()
+
+    with serving(behave) as server, writer(server.endpoint) as model:
+        assert len(by_model(topic(model))) == 4
+        assert not model.schema_kept
+    assert server.requests[-1]["response_format"]["type"] == "json_object"
+
+
 def test_what_a_server_refuses_is_not_asked_for_again() -> None:
     def behave(handler: Handler, body: dict[str, Any]) -> None:
         if body["stream"]:

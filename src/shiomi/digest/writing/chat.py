@@ -32,6 +32,8 @@ LOADING_PAUSE = 2.0  # seconds between requests while a model loads
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
 LONGEST_WAIT = 20.0  # longest wait in seconds, also if Retry-After asks for more
 
+_LATER = (408, 429)  # statuses that ask to send the same request later
+
 _CONTEXT = re.compile(
     r"context|too (?:long|large|many tokens)|maximum.{0,20}(?:length|tokens)|exceed", re.IGNORECASE
 )
@@ -162,7 +164,7 @@ class ChatClient:
                 attempt += 1
                 if attempt >= passing.attempts:
                     raise ChatError(passing.fault, str(passing)) from None
-                if passing.fault == "server":
+                if passing.format_suspected:
                     self._step_down()
                 wait = min(passing.wait or BACKOFF * 2 ** (attempt - 1), LONGEST_WAIT)
                 self._sleep(max(min(wait, deadline - self._clock()), 0.0))
@@ -256,9 +258,10 @@ class ChatClient:
         said = server_message(content)
         if status == 503 and "loading" in said.lower():
             raise _LoadingError(f"status {status}: {said}")
-        if status in (408, 429) or status >= 500:
+        if status in _LATER or status >= 500:
             wait = _retry_after(response.headers.get("retry-after"))
-            raise _PassingError("server", f"status {status}: {said}", wait=wait)
+            text = f"status {status}: {said}"
+            raise _PassingError("server", text, wait=wait, format_suspected=status not in _LATER)
         if status in (401, 403):
             raise ChatError("key", f"status {status}: {said}")
         if status == 404:
@@ -308,7 +311,7 @@ class ChatClient:
             raise _PassingError("not_json", "the answer is not JSON of a completion", attempts=2) \
                 from None  # fmt: skip
         if answer.error is not None:
-            raise _PassingError("server", server_message(content))
+            raise _error_in_answer(answer.error, content)
         if answer.usage is not None:
             usage.prompt_tokens += max(answer.usage.prompt_tokens or 0, 0)
             usage.completion_tokens += max(answer.usage.completion_tokens or 0, 0)
@@ -358,10 +361,24 @@ class _PassingError(Exception):
     """A failure that may be temporary. The request is sent up to `attempts` times in all."""
 
     def __init__(
-        self, fault: str, text: str, *, attempts: int = ATTEMPTS, wait: float | None = None
+        self,
+        fault: str,
+        text: str,
+        *,
+        attempts: int = ATTEMPTS,
+        wait: float | None = None,
+        format_suspected: bool = False,
     ) -> None:
+        """`format_suspected`: the server may have failed because of the requested format."""
         super().__init__(text)
         self.fault, self.attempts, self.wait = fault, attempts, wait
+        self.format_suspected = format_suspected
+
+
+def _error_in_answer(error: Any, content: bytes) -> _PassingError:
+    """Return the exception for an error that the server sent with status 200."""
+    code = error.get("code") if isinstance(error, dict) else None
+    return _PassingError("server", server_message(content), format_suspected=code not in _LATER)
 
 
 class _Message(msgspec.Struct):
@@ -417,7 +434,7 @@ def _joined(content: bytes) -> _Answer:
         data = line.removeprefix(b"data:")
         piece = msgspec.json.decode(data, type=_Answer)
         if piece.error is not None:
-            raise _PassingError("server", server_message(data))
+            raise _error_in_answer(piece.error, data)
         found.usage = piece.usage or found.usage
         for choice in piece.choices[:1]:
             text.append(choice.delta.content or "")

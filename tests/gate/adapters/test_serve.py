@@ -195,6 +195,45 @@ def test_it_stops_when_asked_to_and_finishes_what_is_under_way(
     assert "Traceback" not in service.log.read_text()
 
 
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("count", [1, 2])
+def test_it_leaves_no_temporary_folder_when_it_stops(
+    tmp_path: Path, by: signal.Signals, count: int
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    with gate_service(tmp_path, workers=count, environment={"TMPDIR": str(temporary)}) as service:
+        wait_for(lambda: "the gate answers on" in service.log.read_text())
+        assert any(temporary.glob("shiomi-gate-*"))
+        assert service.stop(by) == 0
+    assert not any(temporary.glob("shiomi-gate-*"))
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("count", [1, 2])
+def test_it_removes_its_unix_socket_when_it_stops(
+    tmp_path: Path, by: signal.Signals, count: int
+) -> None:
+    words = ("gate", "serve", "--socket", "s", "--workers", str(count), "--no-dns")
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "shiomi.cli", *words, "--clients", "1000"],
+            stdin=subprocess.DEVNULL,
+            stderr=log,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(tmp_path)},
+            start_new_session=True,
+        )
+        service = Server(process, 0, tmp_path / "log")
+        try:
+            wait_for(lambda: "the gate answers on s" in service.log.read_text())
+            assert (tmp_path / "s").is_socket()
+            assert service.stop(by) == 0
+        finally:
+            service.stop(signal.SIGKILL)
+    assert not (tmp_path / "s").exists()
+
+
 def test_only_the_web_server_may_ask(one: Server) -> None:
     headers = [("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "/feed.xml")]
     assert fetch(one.port, "/auth", headers=headers).status == 200

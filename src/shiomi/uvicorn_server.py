@@ -7,8 +7,13 @@ import os
 import signal
 import socket
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import uvicorn
 
 __all__ = ["listen", "run"]
 
@@ -71,6 +76,24 @@ def _remove_unused(unix_socket: Path) -> None:
     raise OSError(errno.EADDRINUSE, "another process listens there")
 
 
+@contextmanager
+def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Let a signal stop the server and not the process, so that the caller can clean up.
+
+    At its end, the server raises the signals that it got again, for the handlers before its own.
+    """
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def run(
     application: str,
     listening: socket.socket,
@@ -79,7 +102,7 @@ def run(
     hup_workers: bool = False,
     **options: Any,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish the requests that have begun.
+    """Serve until SIGTERM or SIGINT, then finish the requests that have begun and return.
 
     If the application cannot start, the exit status is 3.
 
@@ -120,7 +143,8 @@ def run(
     if workers > 1:
         Supervisor(config, [listening]).run()
     else:
-        server.run([listening])
+        with _stopped_by_signals(server):
+            server.run([listening])
     listening.close()
     if workers == 1 and not server.started:
         raise SystemExit(3)

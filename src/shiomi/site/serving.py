@@ -88,10 +88,10 @@ def serve(
             service = replace(service, metrics=stack.enter_context(metrics_server(metrics)))
         os.environ[_SERVICE] = json.dumps(asdict(service), default=str)
         listening = uvicorn_server.listen(host, port, unix_socket, SiteError)
+        if unix_socket is not None:
+            stack.callback(unix_socket.unlink, missing_ok=True)
         begin()
         uvicorn_server.run(f"{__name__}:application", listening, workers=workers)
-        if unix_socket is not None:
-            unix_socket.unlink(missing_ok=True)
 
 
 def application() -> ASGIApp:

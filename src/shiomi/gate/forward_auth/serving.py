@@ -114,18 +114,21 @@ def serve(
         where = "the socket of systemd" if passed else str(unix_socket or f"http://{host}:{port}")
         given = {**asdict(service), "run": run, "where": where}
         os.environ[_SERVICE] = json.dumps(given, default=str)
-        uvicorn_server.run(
-            f"{__name__}:application",
-            passed or uvicorn_server.listen(host, port, unix_socket, GateError),
-            workers=workers,
-            hup_workers=True,
-            lifespan="on",
-            log_level=log_level,
-            date_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        )
-        if unix_socket is not None and not passed:
-            unix_socket.unlink(missing_ok=True)
+        listening = passed or uvicorn_server.listen(host, port, unix_socket, GateError)
+        try:
+            uvicorn_server.run(
+                f"{__name__}:application",
+                listening,
+                workers=workers,
+                hup_workers=True,
+                lifespan="on",
+                log_level=log_level,
+                date_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            )
+        finally:
+            if unix_socket is not None and not passed:
+                unix_socket.unlink(missing_ok=True)
 
 
 def _passed_socket() -> socket.socket | None:

@@ -66,6 +66,13 @@ def test_a_right_translation_is_kept_and_a_wrong_one_left_out(row: tuple[str, st
     assert (why == "") is (row in RIGHT)
 
 
+def test_a_name_with_which_only_the_first_word_begins_must_not_be_lost() -> None:
+    source = "Google tests the new version of Go."
+    original = Original("technical", source, ITEM, "")
+    assert unfaithful(original, "Googleは新しい版を試験します。", -0.1) == "lost: Go"
+    assert unfaithful(original, "GoogleはGoの新しい版を試験します。", -0.1) == ""
+
+
 def test_of_69_judged_translations_six_right_ones_and_a_wrong_one_are_kept() -> None:
     """A language model judged each translation of titles and sentences of r/LocalLLaMA."""
     lines = (Path(__file__).parent / "data" / "translations.jsonl").read_text("utf-8").splitlines()

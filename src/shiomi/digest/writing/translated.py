@@ -290,8 +290,8 @@ def _is_name(word: str, source: str) -> bool:
     if word[0].isdigit() or word in ("A", "I"):
         return False
     inner = any(c.isupper() for c in word[1:]) or any(c.isdigit() for c in word)
-    first = next(_words(source), "") if source[:1].isalnum() else ""
-    return inner or (word[0].isupper() and word != first)
+    first = word == next(_words(source)) and source.startswith(word)
+    return inner or (word[0].isupper() and not first)
 
 
 def sentence_of(answer: str) -> str:

@@ -20,6 +20,7 @@ from shiomi.digest.writing.translated import (
     Original,
     agrees,
     candidates,
+    sentence_of,
     translation_messages,
     unfaithful,
 )
@@ -117,6 +118,32 @@ def test_a_translation_must_mean_the_same_when_it_is_translated_back(
     source: str, back: str, same: bool
 ) -> None:
     assert agrees(source, back) is same
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ("「速く動きます。」", "速く動きます。"),
+        ("「彼は「速い」と言いました。」", "彼は「速い」と言いました。"),
+        ('"It runs fast."', "It runs fast."),
+        ("'It doesn't run.'", "It doesn't run."),
+        ("「A」と「B」", "「A」と「B」"),
+        ("新しい版は「速い」", "新しい版は「速い」"),
+        ("「速く動きます。", "「速く動きます。"),
+        ('"A" and "B"', '"A" and "B"'),
+        ("It is of the users'", "It is of the users'"),
+        ("\n", ""),
+    ],
+)
+def test_only_a_pair_of_quotation_marks_around_the_whole_answer_is_removed(
+    answer: str, sentence: str
+) -> None:
+    assert sentence_of(answer) == sentence
+
+
+def test_a_translation_with_a_single_bracket_is_not_printed() -> None:
+    assert written(SmallModel(f"「{DWARFS}」", -0.1))
+    assert not written(SmallModel(f"「{DWARFS}", -0.1))
 
 
 def test_the_messages_of_all_sentences_begin_alike_for_the_cache_of_the_server() -> None:

@@ -85,6 +85,9 @@ _ODD = re.compile(  # mixed scripts, Chinese words, words to the reader
     r"|^(?:はい|いいえ|申し訳)|ありがとう|です。.*です。"
 )
 _ENDING = re.compile(r"(?<=..)(?:ing|ed|es|e)$")
+_QUOTED = re.compile(  # a pair around the whole line, and not "A" and "B"
+    r"「(?:[^「」]|「[^「」]*」)*」|\"[^\"]*\"|'(?:[^']|(?<=\w)'(?=\w))*'"
+)
 _FIGURE = re.compile(r"\d+(?:\.\d+)?")
 _HIRAGANA = re.compile(r"[\u3041-\u3096]")
 
@@ -238,6 +241,7 @@ def unfaithful(original: Original, text: str, confidence: float | None) -> str:
     if (
         not any(map(_HIRAGANA.search, first))
         or _ODD.search(text)
+        or text.count("「") != text.count("」")
         or not 0.2 < len(text) / len(source) < 1.1
     ):
         return "form"
@@ -295,6 +299,7 @@ def _is_name(word: str, source: str) -> bool:
 
 
 def sentence_of(answer: str) -> str:
-    """Return the first line of a model's answer, without quotation marks around it."""
-    line = next(iter(answer.strip().splitlines()), "")
-    return line.strip().strip("「」\"'")
+    """Return the first line of a model's answer, without a pair of quotation marks around it."""
+    line = next(iter(answer.strip().splitlines()), "").strip()
+    pair = _QUOTED.fullmatch(line)
+    return line[1:-1].strip() if pair else line

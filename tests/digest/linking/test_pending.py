@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive, LinkStore
 from shiomi.digest.archive.leases import LeaseStore
+from shiomi.digest.errors import ArchiveError
 from shiomi.digest.linking import Linker, link_pending, stories
 from shiomi.digest.linking.pending import SAME_PAGE
 from shiomi.digest.thread import Thread
@@ -216,6 +217,22 @@ def test_threads_that_another_encoder_linked_at_the_same_time_are_linked_again(
 
 def _marks(archive: Archive) -> set[int]:
     return {mark for (mark,) in archive.database.execute("SELECT linked FROM thread")}
+
+
+def test_after_a_rollback_of_the_first_batch_no_title_of_it_stays_indexed(
+    archive: Archive, linker: Linker
+) -> None:
+    archive.add([make_thread(f"lobsters:{n}", f"Rust 1.{n} released") for n in range(5)], seen=1)
+    archive.database.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON link BEGIN SELECT RAISE(ABORT, 'full'); END"
+    )
+    with pytest.raises(ArchiveError):
+        link_pending(archive, linker)
+    assert len(linker.near) == 5
+    with Archive.open(":memory:") as other:
+        other.add([make_thread("lobsters:9", "SQLite 3.9")], seen=1)
+        link_pending(other, linker)
+    assert len(linker.near) == 1
 
 
 def test_a_changed_title_is_judged_anew(archive: Archive, linker: Linker) -> None:

@@ -53,8 +53,9 @@ class NearTitles:
         """Forget all titles."""
         # set by the caller: all titles of this period are here
         self.span: tuple[int, int] | None = None
-        # set by the caller: the archive's latest batch when these rows were read
-        self.batch: str | None = None
+        # set by the caller: the archive's latest batch when these rows were read; None if it had no
+        # batch yet, "" if this is not known
+        self.batch: str | None = ""
         self.key = np.empty(0, np.int64)
         self.created = np.empty(0, np.int64)
         self._total = np.empty(0, np.float32)  # (n,): weight of all words

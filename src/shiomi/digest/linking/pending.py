@@ -91,7 +91,7 @@ def link_pending(
             latest = archive.cursor(_LATEST)
             if linker.near.batch != latest:  # another process has linked threads
                 linker.near.clear()
-            linker.near.batch = None  # stays None until the batch is committed
+            linker.near.batch = ""  # not known until the batch is committed
             pending = store.oldest_pending(_SPAN, batch)
             if pending:
                 if archive.cursor(_JUDGE) != judge:  # another process uses another encoder

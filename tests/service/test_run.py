@@ -220,6 +220,13 @@ def test_settings_that_cannot_be_read_again_leave_the_old_ones(
         one.reload.set()
         one.loop(once=True)
         assert one.config.schedule.collect == "0 * * * *"
+        other = '[schedule]\ncollect = "5 * * * *"'
+        settings(address, tmp_path, other)
+        path.write_text('archive = "other.sqlite3"\n' + path.read_text())
+        one.reload.set()
+        one.loop(once=True)
+        assert one.config.schedule.collect == "0 * * * *"
+        assert "the new settings are not used: `archive` cannot change" in caplog.text
 
 
 @pytest.mark.process

@@ -355,7 +355,11 @@ class Service:
             LOG.error("the new settings are not used", extra={"error": str(error)})
             return
         if config.archive != self.config.archive:
-            LOG.error("`archive` cannot change while running; restart")
+            LOG.error(
+                "the new settings are not used: `archive` cannot change while running; restart, or"
+                " write the old `archive`",
+                extra={"archive": self.config.archive, "new": config.archive},
+            )
             return
         self.config, self._failed = config, {}
         LOG.setLevel(config.run.level.upper())

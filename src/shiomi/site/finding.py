@@ -30,9 +30,11 @@ class StoryHit:
 def find_stories(
     archive: Archive, query: str, *, limit: int, search: Callable[..., list[Hit]]
 ) -> tuple[list[StoryHit], Pairs]:
-    """Return the stories that have the words, best first, and the translated terms.
+    """Return the stories that have the words, and the translated terms.
 
-    If the archive has at least `limit` such stories, at least `limit` stories are returned.
+    The stories that have the words of the query itself are first, best first. Those that have only
+    the words of a translation follow, best first for each translation. If the archive has at least
+    `limit` such stories, at least `limit` stories are returned.
     `search(query, limit=...)` is `archive.search` with the user's filters.
     """
     threads = limit

@@ -15,6 +15,7 @@ from shiomi.digest.sources.atom import ATOM, read_feed
 from shiomi.digest.sources.reddit_feeds import RedditFeeds, comments_of_feed, thread_of_entry
 from shiomi.digest.sources.source import Batch
 from shiomi.digest.thread import Place, Thread
+from tests.loopback import free_port
 
 from .community import Asked, Community, Reply, html
 
@@ -242,6 +243,16 @@ def test_a_block_page_ends_reading_at_once_and_names_the_way_out(community: Comm
     assert len(outcomes) == 4
     assert all("whoa there, pardner!" in (o.error or "") for o in outcomes)
     assert "feed_token" in community.errors  # type: ignore[attr-defined]
+
+
+def test_without_a_network_reading_ends_after_seconds(community: Community) -> None:
+    names = ("LocalLLaMA", "programming", "rust")
+    settings = RedditConfig(public_endpoint=f"http://127.0.0.1:{free_port()}", subreddits=names)
+    batches = collected(community, RedditFeeds(settings))
+    outcomes = [o for b in batches for o in b.outcomes]
+    assert len(outcomes) == 6
+    assert all("check the network" in (o.error or "") for o in outcomes)
+    assert sum(community.clock.slept) < 60.0  # not a minute for each request that never arrived
 
 
 def test_a_block_page_with_status_200_is_no_empty_feed(community: Community) -> None:

@@ -47,7 +47,11 @@ _REMEDIES = {
 
 class UnreachableError(SourceError):
     """The community could not be reached: the connection failed, the answer was incomplete, or no
-    time or no attempt was left."""
+    time or no attempt was left. `connected` is False if no request arrived."""
+
+    def __init__(self, message: str, *, connected: bool = True) -> None:
+        super().__init__(message)
+        self.connected = connected
 
 
 class RefusedError(SourceError):
@@ -304,20 +308,25 @@ class Http:
             self.blocked[_name(request)] = self.clock() + fault.wait
         where = f"{self.name}: {request.method} {_shown(request)}: {fault}"
         remedy = _LATER if fault.status is None else _REMEDIES.get(fault.status, _LATER)
+        connected = fault.status != _CONNECTION
         if attempt >= self.manners.attempts:
-            raise UnreachableError(f"{where}, {attempt} times; {remedy}")
+            raise UnreachableError(f"{where}, {attempt} times; {remedy}", connected=connected)
         if self.retries >= self.manners.retries + self.requests // 10:
             raise UnreachableError(
-                f"{where}; {self.retries} retries are enough for one run; {remedy}"
+                f"{where}; {self.retries} retries are enough for one run; {remedy}",
+                connected=connected,
             )
         if self.clock() + wait >= self._deadline:
             raise UnreachableError(
                 f"{where}; waiting {wait:.0f} s more would pass the time budget of "
-                f"{self.budget_seconds:.0f} s; {remedy}"
+                f"{self.budget_seconds:.0f} s; {remedy}",
+                connected=connected,
             )
         self.retries += 1
         host = self._host(request)
-        host.next_time = max(host.next_time, self.clock() + wait)
+        # A request that did not arrive does not count towards the host's limit.
+        pause = host.next_time if connected else 0.0
+        host.next_time = max(pause, self.clock() + wait)
 
     def _follow(self, request: httpx2.Request, allow: tuple[int, ...]) -> Answer:
         """Send the request, and follow its redirects."""

@@ -21,7 +21,7 @@ from shiomi.digest.config import RedditConfig, secret
 from shiomi.digest.errors import SourceError
 from shiomi.digest.sources import items
 from shiomi.digest.sources.atom import ATOM, Element, child_text, read_feed
-from shiomi.digest.sources.http import Http, RefusedError
+from shiomi.digest.sources.http import Http, RefusedError, UnreachableError
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line
 from shiomi.digest.sources.reddit import check_subreddits, reddit_user_agent, said
@@ -150,7 +150,7 @@ class RedditFeeds:
             del turns.due[0]
             turns.failed.append(reason)
             outcomes = [Outcome(community, listing, error=reason)]
-            if http.seconds_left <= 0 or self._is_refused(error):
+            if http.seconds_left <= 0 or self._fails_alike(error):
                 outcomes += self._given_up(turns, reason)
             written = items.write_cursor(turns)
             return Batch((), written, outcomes=tuple(outcomes), memory=written)
@@ -170,8 +170,10 @@ class RedditFeeds:
         written = items.write_cursor(turns)
         return Batch(within, written, skipped, (Outcome(community, listing, covered),), written)
 
-    def _is_refused(self, error: SourceError) -> bool:
-        """Return whether the next feed would be refused for the same reason."""
+    def _fails_alike(self, error: SourceError) -> bool:
+        """Return whether the next feed would fail for the same reason."""
+        if isinstance(error, UnreachableError) and not error.connected:
+            return True
         refused = isinstance(error, RefusedError) and error.status in {401, 403}
         return refused and not self.config.feed_token
 

@@ -12,15 +12,17 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from shiomi.gate.errors import CompileError, GateError
 from shiomi.gate.forward_auth.server_config import forward_auth_config
 from shiomi.gate.forward_auth.serving import Service, serve
 from shiomi.gate.policy import Policy
-from tests.gate.adapters.stacks import gate_service, stack
+from tests.gate.adapters.stacks import caddy, gate_service, stack
 from tests.gate.adapters.test_everywhere import further
 from tests.gate.http_client import BROWSER, Visitor, fetch
 from tests.gate.servers import ROOT, Server
@@ -414,3 +416,35 @@ def test_addresses_that_would_break_out_of_the_configuration_are_refused() -> No
         forward_auth_config("traefik", Policy(), "unix:/run/gate.sock", "127.0.0.1:8000")
     with pytest.raises(CompileError, match="nginx, nginx-http, caddy, traefik"):
         forward_auth_config("iis", Policy(), "127.0.0.1:9292", "127.0.0.1:8000")
+
+
+def with_terms(url: str) -> Policy:
+    return replace(Policy(), signals=replace(Policy().signals, tdm_policy=url))
+
+
+def test_a_text_of_the_policy_stays_a_text_in_traefiks_yaml() -> None:
+    url = "https://a.example/it's#{1}"
+    written = yaml.safe_load(forward_auth_config("traefik", with_terms(url), "127.0.0.1:9292"))
+    says = written["http"]["middlewares"]["shiomi-gate-says"]["headers"]
+    assert says["customResponseHeaders"]["TDM-Policy"] == url
+    with pytest.raises(CompileError, match=r"Traefik cannot contain .*remove"):
+        forward_auth_config("traefik", with_terms('https://a/{{env"A"}}'), "127.0.0.1:9292")
+
+
+@pytest.mark.parametrize("end", ["`", "{http.request.host}", "{$HOME}", "{path}"])
+def test_a_text_of_the_policy_that_caddy_would_replace_is_refused(end: str) -> None:
+    with pytest.raises(CompileError, match=r"Caddy cannot contain .*: remove backticks and braces"):
+        forward_auth_config("caddy", with_terms(f"https://a.example/{end}"), "127.0.0.1:9292")
+
+
+def test_a_text_of_the_policy_is_sent_unchanged_by_caddy(tmp_path: Path) -> None:
+    url = 'https://a.example/it\'s?a="b"#c'
+    with (
+        gate_service(tmp_path) as service,
+        caddy(
+            tmp_path, forward_auth_config("caddy", with_terms(url), f"127.0.0.1:{service.port}")
+        ) as front,
+    ):
+        assert fetch(front.port, "/page/1", agent="GPTBot/1.2").header("tdm-policy") == url
+        terms = json.loads(fetch(front.port, "/.well-known/tdmrep.json").text)
+        assert terms[0]["tdm-policy"] == url

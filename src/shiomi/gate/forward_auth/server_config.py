@@ -7,6 +7,8 @@ not answer, nginx and Caddy follow the policy's `on_failure`, but Traefik always
 
 from __future__ import annotations
 
+import re
+
 from shiomi.gate.errors import CompileError
 from shiomi.gate.forward_auth.forward_auth import VERDICT, WAIT
 from shiomi.gate.policy import Action, Policy
@@ -33,7 +35,8 @@ def forward_auth_config(server: str, policy: Policy, gate: str, site: str = "") 
     Raises
     ------
     CompileError
-        The server is not one of these four, or cannot use the address `gate`.
+        The server is not one of these four, or cannot use the address `gate`, or a text of the
+        policy cannot be written in its syntax.
     """
     writers = {"nginx": _nginx, "nginx-http": _nginx_http, "caddy": _caddy, "traefik": _traefik}
     if server not in writers:
@@ -212,12 +215,14 @@ def _caddy(policy: Policy, gate: str, site: str) -> str:
         f"""\
     handle {path} {{
         header Content-Type {_media_type(file)}
-        respond `{file.body.decode("utf-8")}` 200
+        respond {_caddy_quoted(file.body.decode("utf-8"))} 200
     }}
 """
         for path, file in own_files(policy).items()
     )
-    headers = "".join(f"    header +{name} `{value}`\n" for name, value in own_headers(policy))
+    headers = "".join(
+        f"    header +{name} {_caddy_quoted(value)}\n" for name, value in own_headers(policy)
+    )
     return f"""\
 # The gate in front of a site, by forward_auth; made by `shiomi gate serve --print-config caddy`.
 # `import` this file inside the site's block.
@@ -246,6 +251,25 @@ handle_errors {{
 """
 
 
+def _caddy_quoted(text: str) -> str:
+    """Return a string in Caddy's syntax, which replaces `{name}`, but no `{` before a space."""
+    wrong = re.search(r"`|\{\S", text)
+    if wrong:
+        around = text[max(0, wrong.start() - 40) : wrong.end() + 40]
+        raise CompileError(
+            f"Caddy cannot contain {around!r}: remove backticks and braces from the policy"
+        )
+    return f"`{text}`"
+
+
+def _yaml_quoted(text: str) -> str:
+    """Return a string in YAML. Traefik's file provider runs what is between two pairs of braces."""
+    if "{{" in text:
+        raise CompileError(f'Traefik cannot contain {text!r}: remove "{{{{" from the policy')
+    escaped = text.replace("'", "''")
+    return f"'{escaped}'"
+
+
 def _traefik(policy: Policy, gate: str, site: str) -> str:
     if gate.startswith("unix:"):
         raise CompileError("Traefik cannot use a Unix socket: the service must listen on HOST:PORT")
@@ -259,7 +283,7 @@ def _traefik(policy: Policy, gate: str, site: str) -> str:
     )
     headers = own_headers(policy)
     names = "[shiomi-gate, shiomi-gate-says]" if headers else "[shiomi-gate]"
-    says = "".join(f"          {name}: '{value}'\n" for name, value in headers)
+    says = "".join(f"          {name}: {_yaml_quoted(value)}\n" for name, value in headers)
     added = f"    shiomi-gate-says:\n      headers:\n        customResponseHeaders:\n{says}"
     return f"""\
 # The gate in front of a site, by forwardAuth; made by `shiomi gate serve --print-config traefik`.

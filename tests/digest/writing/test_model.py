@@ -457,6 +457,57 @@ def test_an_answer_cut_at_its_limit_is_asked_for_in_steps() -> None:
     assert len(server.requests) == 2 + len(GOOD)
 
 
+def in_steps(handler: Handler, body: dict[str, Any]) -> str:
+    """Cut an answer for all slots at its limit; return the slot of a request for one."""
+    slots: list[str] = list(body["response_format"]["json_schema"]["schema"]["properties"])
+    if len(slots) == 1:
+        return slots[0]
+    choice = {"message": {"role": "assistant", "content": "{"}, "finish_reason": "length"}
+    handler.reply(200, {"choices": [choice]})
+    return ""
+
+
+@pytest.mark.parametrize("fault", ["timeout", "key"])
+@pytest.mark.parametrize("lead", [GOOD["lead"], [*GOOD["lead"], {"text": BAD, "evidence": [2]}]])
+def test_after_a_slot_that_fails_for_good_nothing_more_is_asked(
+    fault: str, lead: list[dict[str, Any]]
+) -> None:
+    over, asked = threading.Event(), list[str]()
+
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        if not (slot := in_steps(handler, body)):
+            return
+        asked.append(slot)
+        if slot != "technical":
+            text = json.dumps({**GOOD, "lead": lead}, ensure_ascii=False)
+            handler.reply(200, completion(text))
+        elif fault == "timeout":
+            over.wait(20.0)
+        else:
+            handler.reply(401, b"no")
+
+    with serving(behave) as server, writer(server.endpoint, timeout=0.4) as model:
+        written = topic(model)
+        over.set()
+    assert by_model(written) == [GOOD["lead"][0]["text"]]
+    assert asked == ["gloss", "lead", "technical"]
+
+
+def test_a_slot_that_is_cut_stays_empty_and_the_next_one_is_asked_for() -> None:
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        if not (slot := in_steps(handler, body)):
+            return
+        text = json.dumps({slot: GOOD[slot]}, ensure_ascii=False)
+        reason = "length" if slot == "technical" else "stop"
+        message = {"role": "assistant", "content": text}
+        handler.reply(200, {"choices": [{"message": message, "finish_reason": reason}]})
+
+    with serving(behave) as server, writer(server.endpoint) as model:
+        kept = [claim["text"] for slot in ("lead", "implications") for claim in GOOD[slot]]
+        assert by_model(topic(model)) == kept
+    assert model.notes == ()
+
+
 def test_a_server_that_loads_its_model_is_waited_for_and_teaches_nothing() -> None:
     loading = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
     answers = iter([True] * 8)

@@ -50,6 +50,8 @@ _FINAL = frozenset(
     {"unreachable", "refused", "budget", "key", "no_model", "loading", "thinking", "local", "weak"}
 )
 _PASSING = frozenset({"timeout", "server", "cut"})
+# faults after which nothing more is asked for a topic; "weak": only one slot was cut
+_ENDS_TOPIC = _FINAL - {"weak"} | {"timeout"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class ModelWriter:
         self._started = not config.local
         self._heading, self._began, self._usage = "", 0.0, Usage()  # of the current topic
         self._deadline = math.inf  # set when the first topic is requested
+        self._ended = False  # whether nothing more is asked for the current topic
         self._row = 0  # number of topics in a row that failed
         self._given_up: str | None = None
         self._language: Language | None = None
@@ -180,10 +183,12 @@ class ModelWriter:
         self._heading = said_title(evidence.heading.title, 40)
         self._usage = self.account.topics.setdefault(evidence.story.id, Usage())
         requests = self._usage.requests
+        self._ended = False
         try:
             draft, items, wrong = self._draft(evidence, language)
             grounded = ground(draft, evidence, items, language)
-            if self._config.repair and grounded.fallen and not self.translates:
+            repair = self._config.repair and not self._ended and not self.translates
+            if repair and grounded.fallen:
                 second = self._repaired(grounded, items, language)
                 if second is not None:
                     grounded = ground(draft, evidence, items, language, second=second)
@@ -265,15 +270,19 @@ class ModelWriter:
     def _in_steps(self, items: Sequence[Item], language: Language) -> Draft:
         """Ask for one slot at a time. A slot that fails stays empty.
 
+        After a fault that the next request would meet too, the other slots stay empty as well.
         Raises ChatError if the first slot fails.
         """
         found: dict[str, Any] = {}
         for slot in SLOTS:
             try:
                 found[slot] = getattr(self._ask(items, language, (slot,)), slot)
-            except ChatError:
+            except ChatError as error:
                 if not found:
                     raise
+                if error.fault in _ENDS_TOPIC:
+                    self._ended = True
+                    break
         return Draft(**found)
 
     def _ask(

@@ -53,7 +53,7 @@ def test_a_trend_tells_this_weeks_threads_beside_the_weeks_before() -> None:
 def test_a_trend_opens_with_the_leading_thread_and_its_counts_and_names_other_titles() -> None:
     told = trend(1, 3)
     assert told.startswith(
-        "反応が最も強かったのは「CentOS Stream, take 1」"
+        "反応が最も強かった話題は「CentOS Stream, take 1」"
         "（Hacker News、41ポイント・1件のコメント、"
         "2020-12-13 09:00 JST 時点）です。"
     )

@@ -183,6 +183,22 @@ def test_backends_that_cannot_compute_this_are_refused() -> None:
     for name in ("cpu", "triton"):
         with pytest.raises(InputError, match=name):
             choose_backend(u.double(), name)
+    with pytest.raises(InputError, match=r"'triton' needs Triton and float32 on CUDA, .* on cpu"):
+        choose_backend(u, "triton")
+
+
+@pytest.mark.parametrize("knots", [9, 65])
+def test_a_backend_is_checked_for_any_number_of_knots_and_in_transforms(knots: int) -> None:
+    def sums(u: torch.Tensor, backend: str) -> torch.Tensor:
+        return trigonometric_sums(u, spacing=0.1, knots=knots, backend=backend)
+
+    u = torch.ones(1, 1, 4)
+    for backend in ("nonsense", "triton"):
+        with pytest.raises(InputError, match=backend):
+            sums(u, backend)
+        with pytest.raises(InputError, match=backend):
+            torch.func.vmap(lambda u, name=backend: sums(u, name))(u.unsqueeze(0))
+    torch.testing.assert_close(sums(u, "plain"), directly(u, 0.1, knots, False).float())
 
 
 def test_float64_and_other_devices_take_plain_torch() -> None:

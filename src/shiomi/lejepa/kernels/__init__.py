@@ -51,9 +51,13 @@ def trigonometric_sums(
     InputError
         `backend` is not in BACKENDS, or does not support this input.
     """
-    if knots > _TESTED_KNOTS and u.dtype != torch.float64:
-        wide = trigonometric_sums(u.double(), spacing=spacing, knots=knots, half=half)
-        return wide.to(u.dtype)
+    wide = knots > _TESTED_KNOTS and u.dtype != torch.float64
+    not_checked_below = backend != "auto" and (wide or transformed(u))
+    if not_checked_below and not torch.compiler.is_compiling():  # the check cannot be traced
+        choose_backend(u, backend)
+    if wide:
+        exact = trigonometric_sums(u.double(), spacing=spacing, knots=knots, half=half)
+        return exact.to(u.dtype)
     if transformed(u):
         return _by_torch(u, spacing, knots, half)
     sums: Tensor = _forward(u, spacing, knots, half, backend)
@@ -105,8 +109,11 @@ def choose_backend(u: Tensor, backend: str = "auto") -> str:
         raise InputError(f"no backend {backend!r}; there are {', '.join(BACKENDS)}")
     if backend == "cpu" and not (single and u.device.type == "cpu" and cpu.available()):
         raise InputError(f"backend 'cpu' needs a C compiler and float32 on a CPU, not {u.dtype}")
-    if backend == "triton" and not (single and importlib.util.find_spec("triton")):
-        raise InputError(f"backend 'triton' needs Triton and float32, not {u.dtype}")
+    on_gpu = u.device.type == "cuda"
+    if backend == "triton" and not (single and on_gpu and importlib.util.find_spec("triton")):
+        raise InputError(
+            f"backend 'triton' needs Triton and float32 on CUDA, not {u.dtype} on {u.device.type}"
+        )
     return backend
 
 

@@ -57,3 +57,12 @@ def test_broken_toml_is_the_error_of_the_caller() -> None:
 def test_a_long_name_is_compared_by_its_beginning() -> None:
     assert nearest("wach" + "h" * 9000, ["watch"]) == "known here: watch"
     assert nearest("wach", ["watch", "wait"]) == "did you mean watch?"
+
+
+@pytest.mark.parametrize("line", ["language = “ja”", "topics = ８", "a\u3000= 1"])
+def test_a_character_of_an_input_method_is_named(line: str) -> None:
+    with pytest.raises(LookupError) as caught:
+        load_toml(f"x = 1\n{line}\n", LookupError, "y.toml")
+    (found,) = (one for one in "“８\u3000" if one in line)
+    assert repr(found) in str(caught.value)
+    assert "must be ASCII" in str(caught.value)

@@ -9,6 +9,7 @@ settings.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import MISSING, fields, is_dataclass
@@ -41,7 +42,8 @@ def read_settings_text(path: Path, writer: str, error: type[Exception]) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise error(f"{path} does not exist; `{writer}` writes one") from None
+        where = f" in {Path.cwd()}" if not path.is_absolute() else ""
+        raise error(f"{path} does not exist{where}; `{writer}` writes one") from None
     except UnicodeDecodeError as wrong:
         raise error(f"{path} is not UTF-8 (byte {wrong.start}); save it as UTF-8") from None
     except OSError as wrong:
@@ -53,7 +55,17 @@ def load_toml(text: str, error: type[Exception], name: str = "this") -> dict[str
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as wrong:
-        raise error(f"{name} is not valid TOML: {wrong}") from None
+        raise error(f"{name} is not valid TOML: {wrong}{_foreign(text, str(wrong))}") from None
+
+
+def _foreign(text: str, reason: str) -> str:
+    """Name the character at the place of a TOML error if an input method or editor put it there."""
+    place = re.search(r"at line (\d+), column (\d+)", reason)
+    line = text.split("\n")[int(place[1]) - 1] if place else ""
+    at = line[int(place[2]) - 1 : int(place[2])] if place else ""
+    if not at or at.isascii():
+        return ""
+    return f'; {at!r} is there, but quotes, digits and signs must be ASCII, as in "ja" or 8'
 
 
 class TableReader:

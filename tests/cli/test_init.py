@@ -101,7 +101,7 @@ def test_on_a_terminal_it_asks(
     command = [sys.executable, "-c", PROGRAM, "-c", str(tmp_path / "shiomi.toml"), "init", ports]
     ours, theirs = pty.openpty()
     with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, text=True) as process:
-        os.write(ours, f"me@example.org\n{answer}\n".encode())
+        os.write(ours, f"たろう\nme@example.org\n{answer}\n".encode())
         said, _ = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)

@@ -72,15 +72,16 @@ def init(
     if contact is None and asking:
         contact = click.prompt(
             "A URL or e-mail address for the User-Agent (empty: none)", default="",
-            show_default=False,
+            show_default=False, value_proc=_contact,
         )  # fmt: skip
     if contact:
-        if not (contact.isascii() and contact.isprintable()) or '"' in contact or "\\" in contact:
-            raise click.UsageError("--contact must be a URL or e-mail address in plain ASCII")
+        contact = _contact(contact)
         text = text.replace('contact = ""', f'contact = "{contact}"', 1)
     endpoint = ""
     if writer == "found" or (writer is None and asking):
         endpoint, model, writer = _server(writer, model)
+    if writer == "install":
+        import huggingface_hub  # noqa: F401 - if it is missing, nothing is written
     if endpoint and model:
         from shiomi.cli.writer_setup import set_writer
 
@@ -93,6 +94,15 @@ def init(
     if writer == "install":
         _install(path, model)
     click.echo("next: shiomi collect")
+
+
+def _contact(text: str) -> str:
+    """Return `text` if it can stand in a header; a prompt asks again after the error."""
+    if not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
+        raise click.UsageError(
+            f"a contact must be a URL or e-mail address in plain ASCII; got {text!r}"
+        )
+    return text
 
 
 def _server(writer: str | None, model: str | None) -> tuple[str, str | None, str]:

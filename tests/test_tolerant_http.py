@@ -25,7 +25,9 @@ SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HOST
 GROWING = b"P " + b"\xe9" * (len(SMUGGLED) // 2) + b"\r\n"
 
 
-def answered(protocol: Any, pieces: Iterable[bytes], app_reads: bool = False) -> tuple[list, bytes]:
+def answered(
+    protocol: Any, pieces: Iterable[bytes], app_reads: bool = False
+) -> tuple[list[bytes], bytes]:
     """Send each piece once everything before it has been processed.
 
     Returns the path of each request that the application got, and all answers.

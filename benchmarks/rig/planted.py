@@ -280,7 +280,7 @@ FAULTS = tuple(RULES)
 
 
 def may_also(fault: str) -> set[str]:
-    """Return the checks that may refuse the build in addition to the planted one."""
+    """Return the other checks that may also refuse a build with this planted fault."""
     return _BESIDES.get(fault, set())
 
 

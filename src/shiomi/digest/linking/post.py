@@ -13,7 +13,7 @@ _AFTER = ".,;:!?*_`~"  # punctuation after an address that belongs to the senten
 _CUT = ("...", "\u2026")  # Hacker News truncates long addresses
 _IMAGES = re.compile(r"https?://(?:(?:i|v|preview)\.redd\.it|(?:[\w-]+\.)?imgur\.com)/")
 _FEW = 12  # a post that is only a link has at most this many words next to the address
-_MOST = 3  # pages; a post with more of them is a list, and none of them is its subject
+_MOST = 3  # a post that names more pages than this is a list and is about none of them
 
 
 def named_pages(text: str) -> tuple[str, ...]:

@@ -40,9 +40,10 @@ _FIRST_YEAR = 2023
 _RULE = (34.4, 9.0, 4.0)  # (doublings, score, points per doubling)
 _MOST = 50.0
 _MOST_BYTES = 1_000_000
-# Points that a format with at least these bits per weight loses: 32 times the divergence from the
-# unquantised answers, as measured for MiniMax-M2.7 (0.025 at 4.9 bits, 0.051 at 3.8, 0.064 at 3.5,
-# 0.12 at 2.8; huggingface.co/Goldkoron/MiniMax-M2.7). The factor 32 is our judgement.
+# (bits per weight, points): a format with at least so many bits costs these points. Points are 32
+# times the divergence from the unquantised answers, as measured for MiniMax-M2.7 (0.025 at 4.9
+# bits, 0.051 at 3.8, 0.064 at 3.5, 0.12 at 2.8; huggingface.co/Goldkoron/MiniMax-M2.7). The factor
+# 32 is our judgement.
 _LOSSES = ((8.0, 0.0), (6.0, 0.2), (5.2, 0.5), (4.5, 0.8), (4.1, 1.4), (3.4, 2.0), (2.9, 3.8))
 _LARGEST_LOSS = 8.0
 _NO_KNOWLEDGE = 30e9  # models with at most this many parameters get no points for knowledge

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import uvicorn
 
-__all__ = ["listen", "run"]
+__all__ = ["listen", "listening", "run"]
 
 _BACKLOG = 2048
 _STOP_SECONDS = 10  # seconds that a stopped server waits for running requests
@@ -54,6 +54,20 @@ def listen(
         options = "--socket" if unix_socket is not None else "--host or --port"
         raise error_type(f"cannot listen on {where}: {reason}; choose another {options}") from error
     return bound
+
+
+@contextmanager
+def listening(
+    host: str, port: int, unix_socket: Path | None, error_type: type[Exception]
+) -> Iterator[socket.socket]:
+    """Listen as `listen` does until the block ends, then close and remove the socket."""
+    bound = listen(host, port, unix_socket, error_type)
+    try:
+        yield bound
+    finally:
+        bound.close()
+        if unix_socket is not None:
+            unix_socket.unlink(missing_ok=True)
 
 
 def _remove_unused(unix_socket: Path) -> None:
@@ -96,7 +110,7 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 def run(
     application: str,
-    listening: socket.socket,
+    bound: socket.socket,
     *,
     workers: int = 1,
     hup_workers: bool = False,
@@ -110,6 +124,8 @@ def run(
     ----------
     application
         "module:function" that returns the ASGI application; each worker calls it.
+    bound
+        A socket that listens.
     hup_workers
         Whether to pass SIGHUP on to the workers, instead of restarting them.
     options
@@ -141,10 +157,9 @@ def run(
     )
     server = uvicorn.Server(config)
     if workers > 1:
-        Supervisor(config, [listening]).run()
+        Supervisor(config, [bound]).run()
     else:
         with _stopped_by_signals(server):
-            server.run([listening])
-    listening.close()
+            server.run([bound])
     if workers == 1 and not server.started:
         raise SystemExit(3)

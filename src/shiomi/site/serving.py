@@ -87,11 +87,9 @@ def serve(
 
             service = replace(service, metrics=stack.enter_context(metrics_server(metrics)))
         os.environ[_SERVICE] = json.dumps(asdict(service), default=str)
-        listening = uvicorn_server.listen(host, port, unix_socket, SiteError)
-        if unix_socket is not None:
-            stack.callback(unix_socket.unlink, missing_ok=True)
+        bound = stack.enter_context(uvicorn_server.listening(host, port, unix_socket, SiteError))
         begin()
-        uvicorn_server.run(f"{__name__}:application", listening, workers=workers)
+        uvicorn_server.run(f"{__name__}:application", bound, workers=workers)
 
 
 def application() -> ASGIApp:

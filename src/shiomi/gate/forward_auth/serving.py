@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -109,26 +109,23 @@ def serve(
         )
     warn_if_stale(service.tables, datetime.datetime.now(datetime.UTC).date())
     service.gatekeeper().close()  # so that an error is reported here once, not by every worker
-    with tempfile.TemporaryDirectory(prefix="shiomi-gate-") as run:
+    with ExitStack() as stack:
+        run = stack.enter_context(tempfile.TemporaryDirectory(prefix="shiomi-gate-"))
         passed = _passed_socket()
         where = "the socket of systemd" if passed else str(unix_socket or f"http://{host}:{port}")
         given = {**asdict(service), "run": run, "where": where}
         os.environ[_SERVICE] = json.dumps(given, default=str)
-        listening = passed or uvicorn_server.listen(host, port, unix_socket, GateError)
-        try:
-            uvicorn_server.run(
-                f"{__name__}:application",
-                listening,
-                workers=workers,
-                hup_workers=True,
-                lifespan="on",
-                log_level=log_level,
-                date_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            )
-        finally:
-            if unix_socket is not None and not passed:
-                unix_socket.unlink(missing_ok=True)
+        uvicorn_server.run(
+            f"{__name__}:application",
+            passed
+            or stack.enter_context(uvicorn_server.listening(host, port, unix_socket, GateError)),
+            workers=workers,
+            hup_workers=True,
+            lifespan="on",
+            log_level=log_level,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        )
 
 
 def _passed_socket() -> socket.socket | None:

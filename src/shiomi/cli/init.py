@@ -74,8 +74,9 @@ def init(
             "A URL or e-mail address for the User-Agent (empty: none)", default="",
             show_default=False, value_proc=_contact,
         )  # fmt: skip
+    elif contact:
+        _contact(contact)
     if contact:
-        contact = _contact(contact)
         text = text.replace('contact = ""', f'contact = "{contact}"', 1)
     endpoint = ""
     if writer == "found" or (writer is None and asking):
@@ -97,7 +98,7 @@ def init(
 
 
 def _contact(text: str) -> str:
-    """Return `text` if it can stand in a header; a prompt asks again after the error."""
+    """Return `text` if it may be used in a header. After the error, a prompt asks again."""
     if not (text.isascii() and text.isprintable()) or '"' in text or "\\" in text:
         raise click.UsageError(
             f"a contact must be a URL or e-mail address in plain ASCII; got {text!r}"

@@ -29,6 +29,7 @@ from tests.digest.community_server import communities
 from tests.digest.test_killed import WEEK, sample_threads
 
 DAY = 86400
+DUE = WEEK.end + 7.5 * 3600 + 20  # when the digest is due: Monday, 07:30 in Tokyo
 
 
 def settings(address: str, folder: Path, more: str = "") -> Path:
@@ -91,7 +92,7 @@ def test_the_digest_is_made_at_its_moment_and_a_missed_one_at_the_next_start(
         service(path, clock).loop(once=True)
         assert weeks(path) == []
         assert not (tmp_path / "public").exists()
-        clock.now = WEEK.end + 7.5 * 3600 + 20  # Monday, 07:30 in Tokyo
+        clock.now = DUE
         service(path, clock).loop(once=True)
         assert weeks(path) == ["2020-12-06"]
         first = (tmp_path / "public" / "2020-12-06.md").read_bytes()
@@ -168,7 +169,7 @@ def test_a_digest_that_could_not_be_published_is_published_and_announced_later_a
         one.loop(once=True)
         index = tmp_path / "public" / "index.html"
         index.mkdir(parents=True)  # no file can be written to this path
-        clock.now = WEEK.end + 7.5 * 3600 + 20
+        clock.now = DUE
         for _ in range(2):
             one.loop(once=True)
             clock.now += 30
@@ -191,7 +192,7 @@ def test_after_a_restart_it_collects_even_if_nothing_can_be_published(
         path = settings(address, tmp_path)
         clock = Time(WEEK.end - 3600)
         service(path, clock).loop(once=True)
-        clock.now = WEEK.end + 7.5 * 3600 + 20
+        clock.now = DUE
         service(path, clock).loop(once=True)
         index = tmp_path / "public" / "index.html"
         index.unlink()

@@ -12,9 +12,8 @@ from shiomi.site.glossary import translations
 
 __all__ = ["StoryHit", "find_stories"]
 
-Pairs = tuple[
-    tuple[str, str], ...
-]  # a Japanese term and the English word that is also searched for
+# each pair: a Japanese term, and the English word that is also searched for
+Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
